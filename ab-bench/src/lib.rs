@@ -1,0 +1,1 @@
+//! The lab, the A/B harness and the benchmarks.

@@ -1,0 +1,1 @@
+//! SoftEther's own C.

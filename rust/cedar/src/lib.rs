@@ -1,0 +1,1 @@
+//! Safe Rust port of the client path of SoftEther's Cedar.

@@ -1,0 +1,1 @@
+//! The static library that the Zig client links.

@@ -1,0 +1,1 @@
+//! Safe Rust port of SoftEther's Mayaqua.

@@ -1,0 +1,1 @@
+//! Run-time cutover: modes, contracts, shadow comparison, demotion and counters.
