@@ -1,0 +1,27 @@
+//! The registry of swaps as the build script sees it.
+
+/// One line of `rust/swaps/src/registry.rs`.
+pub struct Swap {
+    /// Rust name; the cargo feature is `swap-<name>`.
+    pub name: &'static str,
+    /// C function to be swapped.
+    pub symbol: &'static str,
+    /// File that defines it, under the vendored `src/`.
+    pub file: &'static str,
+}
+
+macro_rules! registry {
+    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident;)*) => {
+        /// Every swap of the registry, enabled or not.
+        pub const SWAPS: &[Swap] = &[$(Swap { name: stringify!($name), symbol: stringify!($symbol), file: $file }),*];
+    };
+}
+include!("../../rust/swaps/src/registry.rs");
+
+/// The swaps whose cargo feature is on.
+pub fn enabled() -> Vec<&'static Swap> {
+    SWAPS
+        .iter()
+        .filter(|swap| std::env::var_os(format!("CARGO_FEATURE_SWAP_{}", swap.name.to_uppercase())).is_some())
+        .collect()
+}
