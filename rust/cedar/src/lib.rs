@@ -1,1 +1,3 @@
 //! Safe Rust port of the client path of SoftEther's Cedar.
+
+pub mod framing;
