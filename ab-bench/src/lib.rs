@@ -1,1 +1,6 @@
-//! The lab, the A/B harness and the benchmarks.
+//! The lab (two network namespaces, a real SoftEther server, a client), the frame test and the A/B harness.
+//!
+//! Nothing here is part of the client: this crate looks at it from outside.
+
+pub mod frames;
+pub mod lab;

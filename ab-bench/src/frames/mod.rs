@@ -1,0 +1,115 @@
+//! Numbered frames: sent on one interface, received on another, every one checked.
+//!
+//! What travels, in the order it happens:
+//!  1. [`FramePlan`] says how many frames of which sizes; [`Pattern`] turns a number into the frame's bytes.
+//!  2. [`carry`] sends them in order on one packet socket and receives on another, in two threads. The sender
+//!     keeps at most `window` frames on the way, because a SoftEther queue that is full drops what comes.
+//!  3. [`Checker`] compares each received frame with the bytes that its number calls for, and keeps the account.
+//!  4. [`FrameReport`] says what was lost, doubled, out of order or damaged, by number.
+
+mod check;
+mod pattern;
+mod socket;
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub use check::{Checker, Damage, FrameReport};
+pub use pattern::{ETHERTYPE, FRAME_SIZE_MAX, FRAME_SIZE_MIN, FrameSizes, Pattern};
+pub use socket::PacketSocket;
+
+/// Frames not seen for this long count as lost, and the sender goes on.
+const STALL: Duration = Duration::from_millis(300);
+
+/// Which way frames go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Direction {
+    /// From the client to the server.
+    Up,
+    /// From the server to the client.
+    Down,
+}
+
+/// What to send.
+#[derive(Debug, Clone)]
+pub struct FramePlan {
+    /// How many frames.
+    pub count: u32,
+    /// How long they are.
+    pub sizes: FrameSizes,
+    /// Seed of the contents and sizes.
+    pub seed: u64,
+    /// How many frames may be on the way at once.
+    pub window: u32,
+}
+
+impl FramePlan {
+    /// `count` frames of all sizes, 128 on the way at once.
+    #[must_use]
+    pub fn new(count: u32, seed: u64) -> Self {
+        Self { count, sizes: FrameSizes::ALL, seed, window: 128 }
+    }
+}
+
+/// Sends the plan's frames on `sender` and checks what arrives on `receiver`.
+pub fn carry(sender: &PacketSocket, receiver: &PacketSocket, plan: &FramePlan) -> io::Result<FrameReport> {
+    let pattern = Pattern::new(plan);
+    let mut checker = Checker::new(pattern.clone(), plan.count);
+    let arrived = AtomicU64::new(0);
+    let all_sent = AtomicBool::new(false);
+    let started = Instant::now();
+    thread::scope(|scope| {
+        let receiving = scope.spawn(|| receive_all(receiver, &mut checker, &arrived, &all_sent));
+        let sent = send_all(sender, plan, &pattern, &arrived);
+        all_sent.store(true, Ordering::Release);
+        let received = receiving.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        sent.and(received)
+    })?;
+    Ok(checker.finish(started.elapsed()))
+}
+
+/// Sends frame after frame while fewer than `window` are on the way.
+fn send_all(sender: &PacketSocket, plan: &FramePlan, pattern: &Pattern, arrived: &AtomicU64) -> io::Result<()> {
+    let mut frame = Vec::with_capacity(FRAME_SIZE_MAX);
+    let mut written_off = 0;
+    for number in 0..plan.count {
+        let mut seen = arrived.load(Ordering::Acquire);
+        let mut seen_at = Instant::now();
+        while u64::from(number) >= seen + written_off + u64::from(plan.window.max(1)) {
+            thread::yield_now();
+            let now_seen = arrived.load(Ordering::Acquire);
+            if now_seen != seen {
+                (seen, seen_at) = (now_seen, Instant::now());
+            } else if seen_at.elapsed() >= STALL {
+                written_off = u64::from(number).saturating_sub(seen);
+            }
+        }
+        pattern.write(number, &mut frame);
+        sender.send(&frame)?;
+    }
+    Ok(())
+}
+
+/// Receives until every frame has come, or nothing has come for a while after the last was sent.
+fn receive_all(
+    receiver: &PacketSocket,
+    checker: &mut Checker,
+    arrived: &AtomicU64,
+    all_sent: &AtomicBool,
+) -> io::Result<()> {
+    // Longer than any frame, so that one that has grown on the way is seen to have grown.
+    let mut buffer = vec![0; 2 * FRAME_SIZE_MAX];
+    let mut last_arrival = Instant::now();
+    while !checker.is_complete() {
+        if let Some(length) = receiver.receive(&mut buffer)? {
+            checker.accept(&buffer[..length.min(buffer.len())]);
+            arrived.fetch_add(1, Ordering::Release);
+            last_arrival = Instant::now();
+        } else if all_sent.load(Ordering::Acquire) && last_arrival.elapsed() >= STALL {
+            break;
+        }
+    }
+    Ok(())
+}

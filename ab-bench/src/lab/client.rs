@@ -1,0 +1,410 @@
+//! Clients in the lab: the project's `cutover`, and Debian's vpnclient as the official one.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::ifaddrs::getifaddrs;
+use nix::sys::signal::Signal;
+use nix::time::clock_getcpuclockid;
+use nix::unistd::{SysconfVar, sysconf};
+use serde_json::json;
+
+use super::server::{run_vpncmd, tail};
+use super::{
+    ANONYMOUS_USER, HUB, Lab, LabError, LabProcess, SERVER_ADDRESS, Side, TUNNEL_CLIENT_ADDRESS,
+    TUNNEL_SERVER_ADDRESS, USER, ip_batch, tune_tunnel_end,
+};
+
+const POLL: Duration = Duration::from_millis(10);
+/// How long one question to the server's TAP may take.
+const PROBE: Duration = Duration::from_millis(200);
+/// How long a client may take to end after SIGTERM before it is killed.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// A port of the server's TAP on which nobody listens: its refusal is the answer that is waited for.
+const CLOSED_PORT: u16 = 9;
+
+/// Which client program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientKind {
+    /// The project's client, as `PROGRAM up FILE`.
+    Cutover(PathBuf),
+    /// Debian's vpnclient.
+    Official,
+}
+
+/// How the client authenticates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// As the lab's user with the right password.
+    Password,
+    /// As the lab's user with this password.
+    WrongPassword(String),
+    /// As the lab's anonymous user.
+    Anonymous,
+}
+
+/// What client to start and how it shall connect. `ClientSpec::new` gives one TCP connection with encryption and
+/// without compression, UDP acceleration and QoS: one stream of TLS, which is what is compared.
+#[derive(Debug, Clone)]
+pub struct ClientSpec {
+    /// The program.
+    pub kind: ClientKind,
+    /// Added to the client's environment, `CUTOVER_SWAPS` for example.
+    pub env: Vec<(OsString, OsString)>,
+    /// Who connects.
+    pub auth: ClientAuth,
+    /// The TAP's name (the official client puts `vpn_` before it).
+    pub interface: String,
+    /// The TAP's address, with a prefix of 24 bits.
+    pub address: Ipv4Addr,
+    /// TCP connections, 1..=32.
+    pub connections: u8,
+    /// Each connection carries one direction only (needs two or more connections).
+    pub half_duplex: bool,
+    /// TLS for the data, not only for the login.
+    pub encrypt: bool,
+    /// zlib on every frame.
+    pub compress: bool,
+    /// Frames over UDP when that works.
+    pub udp_acceleration: bool,
+    /// How long to wait until the tunnel is up.
+    pub timeout: Duration,
+}
+
+impl ClientSpec {
+    /// The plain case, see the type.
+    #[must_use]
+    pub fn new(kind: ClientKind) -> Self {
+        Self {
+            kind,
+            env: Vec::new(),
+            auth: ClientAuth::Password,
+            interface: "cut0".into(),
+            address: TUNNEL_CLIENT_ADDRESS,
+            connections: 1,
+            half_duplex: false,
+            encrypt: true,
+            compress: false,
+            udp_acceleration: false,
+            timeout: Duration::from_secs(20),
+        }
+    }
+
+    /// The `cutover` client with this environment `CUTOVER_SWAPS`.
+    #[must_use]
+    pub fn cutover(program: impl Into<PathBuf>, swaps: &str) -> Self {
+        let mut spec = Self::new(ClientKind::Cutover(program.into()));
+        spec.env.push(("CUTOVER_SWAPS".into(), swaps.into()));
+        spec
+    }
+
+    /// Debian's client.
+    #[must_use]
+    pub fn official() -> Self {
+        Self::new(ClientKind::Official)
+    }
+}
+
+/// CPU time that a client has used so far, all its threads, those that have ended too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CpuTimes {
+    /// User and system, exact.
+    pub total: Duration,
+    /// User, in steps of the kernel's clock tick (10 ms).
+    pub user: Duration,
+    /// System, in steps of the kernel's clock tick (10 ms).
+    pub system: Duration,
+}
+
+/// A running client whose tunnel was up when it was handed out. Dropping it kills it.
+#[derive(Debug)]
+pub struct Client {
+    process: LabProcess,
+    interface: String,
+    dir: PathBuf,
+    connect_time: Duration,
+}
+
+impl Client {
+    pub(crate) fn start(lab: &Lab, spec: &ClientSpec, config: Option<&str>) -> Result<Self, LabError> {
+        let started = Instant::now();
+        let dir = lab.new_path("client");
+        fs::create_dir(&dir).map_err(|source| LabError::io(format!("create {}", dir.display()), source))?;
+        let mut client = match &spec.kind {
+            ClientKind::Cutover(program) => start_cutover(lab, spec, program, config, dir)?,
+            ClientKind::Official => start_official(lab, spec, dir)?,
+        };
+        client.wait_until_up(lab, spec, started + spec.timeout)?;
+        client.connect_time = started.elapsed();
+        Ok(client)
+    }
+
+    /// The name of its TAP.
+    #[must_use]
+    pub fn interface(&self) -> &str {
+        &self.interface
+    }
+
+    /// Its PID as the host sees it.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// From the start of the program to the first answer through the tunnel.
+    #[must_use]
+    pub fn connect_time(&self) -> Duration {
+        self.connect_time
+    }
+
+    /// Its files: configuration, password, log.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Everything that it has printed so far, both streams.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read(log_path(&self.dir)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
+    /// Its process, to send signals to or to ask whether it still runs.
+    pub fn process(&mut self) -> &mut LabProcess {
+        &mut self.process
+    }
+
+    /// Asks it to end (SIGTERM) and waits; kills it when it does not. Its status tells which.
+    pub fn stop(mut self) -> Result<ExitStatus, LabError> {
+        self.process.signal(Signal::SIGTERM)?;
+        match self.process.wait_timeout(STOP_PATIENCE)? {
+            Some(status) => Ok(status),
+            None => self.process.kill(),
+        }
+    }
+
+    /// Kills it (SIGKILL), as a crash would.
+    pub fn kill(mut self) -> Result<ExitStatus, LabError> {
+        self.process.kill()
+    }
+
+    /// The CPU time that it has used so far.
+    pub fn cpu(&self) -> Result<CpuTimes, LabError> {
+        let failed = |source: io::Error| LabError::io("read the client's CPU time", source);
+        let total = clock_getcpuclockid(self.process.pid())
+            .and_then(|clock| clock.now())
+            .map_err(|errno| failed(errno.into()))?;
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).map_err(failed)?;
+        let (user, system) = ticks(&stat).ok_or_else(|| failed(io::Error::other("/proc/PID/stat is not as expected")))?;
+        let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|n| u64::try_from(n).ok()).unwrap_or(100);
+        let duration = |ticks: u64| Duration::from_millis(ticks * 1000 / per_second.max(1));
+        Ok(CpuTimes { total: Duration::from(total), user: duration(user), system: duration(system) })
+    }
+
+    fn wait_until_up(&mut self, lab: &Lab, spec: &ClientSpec, deadline: Instant) -> Result<(), LabError> {
+        self.wait_for(lab, "the client's interface", spec, deadline, |interface| match &spec.kind {
+            ClientKind::Cutover(_) => has_address(interface, spec.address),
+            ClientKind::Official => Path::new("/proc/sys/net/ipv4/conf").join(interface).exists(),
+        })?;
+        if spec.kind == ClientKind::Official {
+            let (address, interface) = (spec.address, &self.interface);
+            let lines = format!("address add {address}/24 dev {interface}\nlink set {interface} up\n");
+            ip_batch(lab.world(), Side::Client, &lines)?;
+        }
+        tune_tunnel_end(lab.world(), Side::Client, &self.interface, spec.address)?;
+        self.wait_for(lab, "an answer through the tunnel", spec, deadline, |_| server_tap_answers())
+    }
+
+    /// Asks `ready` in the client's namespace until it says yes, the client ends, or time is up.
+    fn wait_for(
+        &mut self,
+        lab: &Lab,
+        what: &str,
+        spec: &ClientSpec,
+        deadline: Instant,
+        ready: impl Fn(&str) -> bool + Sync,
+    ) -> Result<(), LabError> {
+        while !lab.within(Side::Client, || ready(&self.interface))? {
+            let log = || tail(&log_path(&self.dir));
+            if let Some(status) = self.process.try_wait()? {
+                return Err(LabError::ClientEnded { status, log: log() });
+            }
+            if Instant::now() >= deadline {
+                let detail = format!("; the client printed:\n{}", log());
+                return Err(LabError::TimedOut { what: what.into(), after: spec.timeout, detail });
+            }
+            thread::sleep(POLL);
+        }
+        Ok(())
+    }
+}
+
+/// The configuration of the `cutover` client for this spec.
+pub(crate) fn config(lab: &Lab, spec: &ClientSpec) -> Result<toml::Table, LabError> {
+    let auth = match &spec.auth {
+        ClientAuth::Password => password_auth(lab, lab.password())?,
+        ClientAuth::WrongPassword(password) => password_auth(lab, password)?,
+        ClientAuth::Anonymous => json!({ "type": "anonymous", "user": ANONYMOUS_USER }),
+    };
+    let config = json!({
+        "server": SERVER_ADDRESS,
+        "port": 443,
+        "hub": HUB,
+        "auth": auth,
+        "tls": { "pin": lab.pin() },
+        "transport": {
+            "connections": spec.connections,
+            "half_duplex": spec.half_duplex,
+            "encrypt": spec.encrypt,
+            "compress": spec.compress,
+            "udp_acceleration": spec.udp_acceleration,
+            "qos": false,
+        },
+        "interface": { "name": spec.interface, "address": format!("{}/24", spec.address), "mtu": 1500 },
+    });
+    toml::Table::try_from(config)
+        .map_err(|error| LabError::io("write the client's configuration", io::Error::other(error)))
+}
+
+fn password_auth(lab: &Lab, password: &str) -> Result<serde_json::Value, LabError> {
+    let path = lab.new_path("password");
+    let failed = |source| LabError::io("write the password file", source);
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
+    file.write_all(password.as_bytes()).map_err(failed)?;
+    Ok(json!({ "type": "password", "user": USER, "password_file": path }))
+}
+
+fn start_cutover(
+    lab: &Lab,
+    spec: &ClientSpec,
+    program: &Path,
+    config_text: Option<&str>,
+    dir: PathBuf,
+) -> Result<Client, LabError> {
+    if !program.exists() {
+        let hint = "build it with `./zigw build`".into();
+        return Err(LabError::Missing { what: program.display().to_string(), hint });
+    }
+    let text = match config_text {
+        Some(text) => text.to_owned(),
+        None => config(lab, spec)?.to_string(),
+    };
+    let path = dir.join("lab.toml");
+    fs::write(&path, text).map_err(|source| LabError::io(format!("write {}", path.display()), source))?;
+    let mut command = logged(Command::new(program), &dir)?;
+    command.arg("up").arg(&path).envs(spec.env.iter().cloned());
+    let process = lab.spawn(Side::Client, command)?;
+    Ok(Client { process, interface: spec.interface.clone(), dir, connect_time: Duration::ZERO })
+}
+
+/// Starts Debian's client in the foreground and configures it through vpncmd.
+fn start_official(lab: &Lab, spec: &ClientSpec, dir: PathBuf) -> Result<Client, LabError> {
+    let missing = || LabError::Missing {
+        what: "Debian's vpnclient".into(),
+        hint: "install it with `apt install softether-vpnclient softether-vpncmd`".into(),
+    };
+    if !Path::new("/usr/bin/vpnclient").exists() || !Path::new("/usr/bin/vpncmd").exists() {
+        return Err(missing());
+    }
+    let mut command = logged(Command::new("/usr/bin/vpnclient"), &dir)?;
+    command.arg("execsvc").envs(spec.env.iter().cloned());
+    let process = lab.spawn(Side::Client, command)?;
+    let mut client = Client {
+        process,
+        interface: format!("vpn_{}", spec.interface),
+        dir,
+        connect_time: Duration::ZERO,
+    };
+    let control = (Ipv4Addr::LOCALHOST, 9931).into();
+    client.wait_for(lab, "the official client's control port", spec, Instant::now() + spec.timeout, |_| {
+        TcpStream::connect_timeout(&control, PROBE).is_ok()
+    })?;
+    let script = official_script(lab, spec);
+    run_vpncmd(lab.world(), Side::Client, Path::new("/usr/bin/vpncmd"), &["localhost", "/CLIENT"], &client.dir, &script)?;
+    Ok(client)
+}
+
+fn official_script(lab: &Lab, spec: &ClientSpec) -> String {
+    let yes = |on: bool| if on { "yes" } else { "no" };
+    let (user, password) = match &spec.auth {
+        ClientAuth::Password => (USER, Some(lab.password())),
+        ClientAuth::WrongPassword(password) => (USER, Some(password.as_str())),
+        ClientAuth::Anonymous => (ANONYMOUS_USER, None),
+    };
+    let auth = match password {
+        Some(password) => format!("AccountPasswordSet lab /PASSWORD:{password} /TYPE:standard"),
+        None => "AccountAnonymousSet lab".into(),
+    };
+    let encrypt = if spec.encrypt { "AccountEncryptEnable lab" } else { "AccountEncryptDisable lab" };
+    let compress = if spec.compress { "AccountCompressEnable lab" } else { "AccountCompressDisable lab" };
+    format!(
+        "NicCreate {nic}\n\
+         AccountCreate lab /SERVER:{SERVER_ADDRESS}:443 /HUB:{HUB} /USERNAME:{user} /NICNAME:{nic}\n\
+         {auth}\n{encrypt}\n{compress}\n\
+         AccountDetailSet lab /MAXTCP:{connections} /INTERVAL:1 /TTL:0 /HALF:{half} /BRIDGE:no /MONITOR:no \
+         /NOTRACK:no /NOQOS:yes /DISABLEUDP:{no_udp}\n\
+         AccountConnect lab\n",
+        nic = spec.interface,
+        connections = spec.connections,
+        half = yes(spec.half_duplex),
+        no_udp = yes(!spec.udp_acceleration),
+    )
+}
+
+fn logged(mut command: Command, dir: &Path) -> Result<Command, LabError> {
+    let failed = |source| LabError::io("create the client's log", source);
+    let log = File::create(log_path(dir)).map_err(failed)?;
+    let error_log = log.try_clone().map_err(failed)?;
+    command.stdin(Stdio::null()).stdout(log).stderr(error_log);
+    Ok(command)
+}
+
+fn log_path(dir: &Path) -> PathBuf {
+    dir.join("client.log")
+}
+
+/// Whether the interface is there with this address (asked in the caller's network namespace).
+fn has_address(interface: &str, address: Ipv4Addr) -> bool {
+    getifaddrs().is_ok_and(|mut all| {
+        all.any(|entry| {
+            entry.interface_name == interface
+                && entry.address.as_ref().and_then(|a| a.as_sockaddr_in()).is_some_and(|a| a.ip() == address)
+        })
+    })
+}
+
+/// Whether the server's TAP refuses a connection, as a host does that is there and does not listen.
+fn server_tap_answers() -> bool {
+    let target = (TUNNEL_SERVER_ADDRESS, CLOSED_PORT).into();
+    match TcpStream::connect_timeout(&target, PROBE) {
+        Ok(_) => true,
+        Err(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+    }
+}
+
+/// utime and stime of /proc/PID/stat, fields 14 and 15; the command name before them may hold anything.
+fn ticks(stat: &str) -> Option<(u64, u64)> {
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut fields = rest.split(' ').skip(11);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_survive_any_command_name() {
+        let stat = "7 (a) b) c) S 1 7 7 0 -1 4194304 10 0 0 0 123 45 0 0 20 0 1 0 99 0 0";
+        assert_eq!(ticks(stat), Some((123, 45)));
+        assert_eq!(ticks("7 (a"), None);
+        assert_eq!(ticks("7 (a) S 1 2"), None);
+    }
+}
