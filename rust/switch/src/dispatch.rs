@@ -49,7 +49,7 @@ pub fn pure<R: Copy>(
     match swap.route(current_session) {
         Mode::C => on_c(swap, c),
         Mode::Rust => on_rust(swap, rust).unwrap_or_else(c),
-        Mode::Shadow => shadow_pure(swap, &c, &rust, &compare, &arguments),
+        Mode::Shadow => shadow_pure(swap, c, rust, compare, arguments),
     }
 }
 
@@ -66,7 +66,7 @@ pub fn cloned<R: Copy>(
     match swap.route(current_session) {
         Mode::C => on_c(swap, c),
         Mode::Rust => on_rust(swap, rust).unwrap_or_else(c),
-        Mode::Shadow => shadow_cloned(swap, &c, shadow, &arguments),
+        Mode::Shadow => shadow_cloned(swap, c, shadow, arguments),
     }
 }
 
@@ -102,14 +102,16 @@ fn on_rust<R>(swap: &'static Swap, rust: impl Fn() -> R) -> Option<R> {
     guard(swap, rust)
 }
 
+/// Takes its closures by value, as all of this file: a reference to one would keep the arguments in
+/// memory on the fast paths too.
 #[cold]
 #[inline(never)]
 fn shadow_pure<R: Copy>(
     swap: &'static Swap,
-    c: &dyn Fn() -> R,
-    rust: &dyn Fn() -> R,
-    compare: &dyn Fn(&R, &R) -> Verdict,
-    arguments: &dyn Fn() -> u64,
+    c: impl Fn() -> R,
+    rust: impl Fn() -> R,
+    compare: impl Fn(&R, &R) -> Verdict,
+    arguments: impl Fn() -> u64,
 ) -> R {
     let sampled = counters::count(swap.info().index, Lane::Shadow);
     let control = if sampled { counters::timed(&swap.times().c, c) } else { c() };
@@ -125,21 +127,21 @@ fn shadow_pure<R: Copy>(
 #[inline(never)]
 fn shadow_cloned<R: Copy>(
     swap: &'static Swap,
-    c: &dyn Fn() -> R,
+    c: impl Fn() -> R,
     shadow: impl FnOnce(Control<'_, R>) -> Verdict,
-    arguments: &dyn Fn() -> u64,
+    arguments: impl Fn() -> u64,
 ) -> R {
     let sampled = counters::count(swap.info().index, Lane::Shadow);
     let result = Cell::new(None);
-    let control = Control { c, result: &result, times: sampled.then_some(&swap.times().c) };
+    let control = Control { c: &c, result: &result, times: sampled.then_some(&swap.times().c) };
     let verdict = guard(swap, || shadow(control));
     judge(swap, verdict, arguments);
     result.get().unwrap_or_else(c)
 }
 
 /// `None` stands for a panic, which is dealt with already.
-fn judge(swap: &'static Swap, verdict: Option<Verdict>, arguments: &dyn Fn() -> u64) {
+fn judge(swap: &'static Swap, verdict: Option<Verdict>, arguments: impl Fn() -> u64) {
     if let Some(Err(difference)) = verdict {
-        swap.mismatched(&difference, arguments);
+        swap.mismatched(&difference, arguments());
     }
 }

@@ -2,6 +2,7 @@
 //! the logs. What follows from a panic (count, demote) is in `swap.rs`, which result the caller gets in
 //! `dispatch.rs`.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
@@ -29,12 +30,18 @@ pub(crate) fn guard<R>(swap: &'static Swap, rust: impl FnOnce() -> R) -> Option<
     match result {
         Ok(result) => Some(result),
         Err(payload) => {
-            // Dropping a payload runs unknown code, which could panic again outside the boundary.
-            std::mem::forget(payload);
-            swap.panicked(&take_location());
+            caught(swap, payload);
             None
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn caught(swap: &Swap, payload: Box<dyn Any + Send>) {
+    // Dropping a payload runs unknown code, which could panic again outside the boundary.
+    std::mem::forget(payload);
+    swap.panicked(&take_location());
 }
 
 /// Prints panics of swapped code as swap and location only: their message may quote traffic. Other

@@ -307,7 +307,7 @@ impl Swap {
 
     #[cold]
     #[inline(never)]
-    pub(crate) fn mismatched(&self, difference: &Difference, arguments: impl FnOnce() -> u64) {
+    pub(crate) fn mismatched(&self, difference: &Difference, arguments: u64) {
         let sequence = self.mismatches.fetch_add(1, Relaxed) + 1;
         let record = MismatchRecord::new(self.info.name, sequence, difference, arguments);
         {

@@ -3,7 +3,7 @@
 
 /// Defines the dispatcher of one swapped C function. Used once per file of the `swaps` crate.
 ///
-/// ```ignore
+/// ```text
 /// switch::swap! {
 ///     /// Makes a BLOCK that owns `data`.
 ///     pub unsafe extern "C" fn NewBlock(data: *mut c_void, size: UINT, compress: c_int) -> *mut BLOCK;
@@ -81,23 +81,23 @@ macro_rules! swap {
         $crate::dispatch::pure(
             &$swap,
             // SAFETY: the caller keeps the C function's conditions, which are those of both sides.
-            || unsafe { $c($($arg),*) },
+            move || unsafe { $c($($arg),*) },
             // SAFETY: as above.
-            || unsafe { $rust($($arg),*) },
+            move || unsafe { $rust($($arg),*) },
             $compare,
-            || $crate::digest::<[u64]>(&[$($crate::digest(&$arg)),*]),
+            move || $crate::digest::<[u64]>(&[$($crate::digest(&$arg)),*]),
         )
     };
     (@dispatch cloned [$shadow:path] [] [$($arg:ident),*] $swap:path, $c:ident, $rust:path) => {
         $crate::dispatch::cloned(
             &$swap,
             // SAFETY: the caller keeps the C function's conditions, which are those of both sides.
-            || unsafe { $c($($arg),*) },
+            move || unsafe { $c($($arg),*) },
             // SAFETY: as above.
-            || unsafe { $rust($($arg),*) },
+            move || unsafe { $rust($($arg),*) },
             // SAFETY: as above; the shadow function runs on the same arguments.
-            |control| unsafe { $shadow($($arg,)* control) },
-            || $crate::digest::<[u64]>(&[$($crate::digest(&$arg)),*]),
+            move |control| unsafe { $shadow($($arg,)* control) },
+            move || $crate::digest::<[u64]>(&[$($crate::digest(&$arg)),*]),
         )
     };
     (@dispatch effect [$failure:expr] [] $args:tt $swap:path, $c:ident, $rust:path) => {
@@ -107,12 +107,12 @@ macro_rules! swap {
         $swap:path, $c:ident, $rust:path) => {
         $crate::dispatch::effect(
             &$swap,
-            || $session,
+            move || $session,
             // SAFETY: the caller keeps the C function's conditions, which are those of both sides.
-            || unsafe { $c($($arg),*) },
+            move || unsafe { $c($($arg),*) },
             // SAFETY: as above.
-            || unsafe { $rust($($arg),*) },
-            || $failure,
+            move || unsafe { $rust($($arg),*) },
+            move || $failure,
         )
     };
 }
