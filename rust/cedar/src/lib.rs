@@ -1,3 +1,4 @@
 //! Safe Rust port of the client path of SoftEther's Cedar.
 
+pub mod adapter;
 pub mod framing;
