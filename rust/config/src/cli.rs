@@ -58,7 +58,7 @@ pub enum SwapsAction {
     /// Change modes in a running client
     Set {
         /// Modes such as new_block=shadow or '*=rust'
-        #[arg(value_name = "PATTERN=MODE[@PERCENT%]", required = true)]
+        #[arg(value_name = "PATTERN=MODE[@N%]", required = true)]
         modes: Vec<String>,
     },
 }

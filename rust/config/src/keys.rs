@@ -161,7 +161,7 @@ pub static KEYS: &[Key] = &[
         "swaps",
         Kind::Modes,
         "PATTERN=MODE,…",
-        "Which implementation runs, per function: c, shadow or rust, with an optional @PERCENT",
+        "Which implementation runs, per function: c, shadow or rust, with a share if you like (rust@10%)",
     ),
 ];
 
