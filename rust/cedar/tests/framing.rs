@@ -144,7 +144,8 @@ fn block_sizes() {
         let frame = Seen::Frame(vec![0x5a; size as usize]);
         assert_eq!(decode_whole(&stream), [frame, follows.clone()], "size {size}");
     }
-    assert_eq!(decode_whole(&[block(0, 0), next.clone()].concat()), [follows.clone()]);
+    let stream = [block(0, 0), next.clone()].concat();
+    assert_eq!(decode_whole(&stream), std::slice::from_ref(&follows));
     for size in [1601, 3199, 3200] {
         let stream = [block(size, size as usize), next.clone()].concat();
         let dropped = Seen::Dropped(DropReason::Oversize, size as usize);

@@ -73,22 +73,23 @@ impl SliceDecoder {
     #[inline]
     pub fn decode<'i>(&mut self, input: &mut &'i [u8]) -> Result<Option<Event<'i>>, ProtocolError> {
         loop {
-            match self.parser.expect {
-                Expect::Number(number) => {
-                    let Some((word, rest)) = input.split_first_chunk() else {
-                        return Ok(None);
-                    };
-                    *input = rest;
-                    self.parser.number(number, *word)?;
-                }
-                Expect::Body(kind, size) => {
-                    let Some((body, rest)) = input.split_at_checked(size) else {
-                        return Ok(None);
-                    };
-                    *input = rest;
-                    return Ok(Some(self.parser.body(kind, body, None)));
-                }
-                Expect::Nothing(error) => return Err(error),
+            // A number and the body behind it go through in one turn: the common case stays in registers.
+            if let Expect::Number(number) = self.parser.expect {
+                let Some((word, rest)) = input.split_first_chunk() else {
+                    return Ok(None);
+                };
+                *input = rest;
+                self.parser.number(number, *word)?;
+            }
+            if let Expect::Body(kind, size) = self.parser.expect {
+                let Some((body, rest)) = input.split_at_checked(size) else {
+                    return Ok(None);
+                };
+                *input = rest;
+                return Ok(Some(self.parser.body(kind, body, None)));
+            }
+            if let Expect::Nothing(error) = self.parser.expect {
+                return Err(error);
             }
         }
     }
@@ -123,22 +124,22 @@ impl Decoder {
     #[inline]
     pub fn decode<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Result<Option<Event<'a>>, ProtocolError> {
         loop {
-            match self.parser.expect {
-                Expect::Number(number) => {
-                    let part = self.carry.part(input, WORD_SIZE);
-                    let Some(word) = part.and_then(<[u8]>::first_chunk) else {
-                        return Ok(None);
-                    };
-                    self.parser.number(number, *word)?;
-                }
-                Expect::Body(kind, size) => {
-                    let Some(body) = self.carry.part(input, size) else {
-                        return Ok(None);
-                    };
-                    let expand = self.decompressor.as_mut();
-                    return Ok(Some(self.parser.body(kind, body, expand)));
-                }
-                Expect::Nothing(error) => return Err(error),
+            if let Expect::Number(number) = self.parser.expect {
+                let part = self.carry.part(input, WORD_SIZE);
+                let Some(word) = part.and_then(<[u8]>::first_chunk) else {
+                    return Ok(None);
+                };
+                self.parser.number(number, *word)?;
+            }
+            if let Expect::Body(kind, size) = self.parser.expect {
+                let Some(body) = self.carry.part(input, size) else {
+                    return Ok(None);
+                };
+                let decompressor = self.decompressor.as_mut();
+                return Ok(Some(self.parser.body(kind, body, decompressor)));
+            }
+            if let Expect::Nothing(error) = self.parser.expect {
+                return Err(error);
             }
         }
     }
