@@ -71,8 +71,6 @@ static SHARED: Block = Block::new(0);
 thread_local! {
     /// This thread's block. It has no destructor, so reading it is one instruction and always allowed.
     static BLOCK: Cell<Option<&'static Block>> = const { Cell::new(None) };
-    /// Set for good when the thread has given its block back.
-    static ENDED: Cell<bool> = const { Cell::new(false) };
     /// Gives the block back when the thread ends.
     static LEASE: Lease = const { Lease };
 }
@@ -81,7 +79,6 @@ struct Lease;
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        ENDED.set(true);
         if let Some(block) = BLOCK.take() {
             pool().free.push(block);
         }
@@ -92,26 +89,27 @@ fn pool() -> MutexGuard<'static, Pool> {
     POOL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Counts one call; true for each `SAMPLE_EVERY`th, which is to be timed.
+/// Counts one call. False, rarely, if [`finish_count`] has more to do.
 #[inline(always)]
 pub(crate) fn count(index: usize, lane: Lane) -> bool {
-    match BLOCK.get() {
-        Some(block) => {
-            let count = &block.slot(index)[lane as usize];
-            let calls = count.load(Relaxed).wrapping_add(1);
-            count.store(calls, Relaxed);
-            calls.is_multiple_of(SAMPLE_EVERY)
-        }
-        None => count_without_block(index, lane),
-    }
+    let Some(block) = BLOCK.get() else {
+        return false;
+    };
+    let count = &block.slot(index)[lane as usize];
+    let calls = count.load(Relaxed).wrapping_add(1);
+    count.store(calls, Relaxed);
+    !calls.is_multiple_of(SAMPLE_EVERY)
 }
 
-/// A thread's first swapped call, or one after its end.
+/// What [`count`] left to do: counts the call if the thread has no block, because it is its first
+/// swapped call or comes after the thread's end. True if the call is to be timed.
 #[cold]
-#[inline(never)]
-fn count_without_block(index: usize, lane: Lane) -> bool {
+pub(crate) fn finish_count(index: usize, lane: Lane) -> bool {
+    if BLOCK.get().is_some() {
+        return true;
+    }
     if take_block() {
-        return count(index, lane);
+        return !count(index, lane);
     }
     let calls = SHARED.slot(index)[lane as usize].fetch_add(1, Relaxed).wrapping_add(1);
     calls.is_multiple_of(SAMPLE_EVERY)
@@ -119,8 +117,8 @@ fn count_without_block(index: usize, lane: Lane) -> bool {
 
 /// Gives this thread a block; false if the thread is ending.
 fn take_block() -> bool {
-    // The lease is touched first: only a thread that will give its block back may have one.
-    if ENDED.get() || LEASE.try_with(|_| ()).is_err() {
+    // Registers the lease's destructor; refused once it has run, so that every block comes back.
+    if LEASE.try_with(|_| ()).is_err() {
         return false;
     }
     let recycled = pool().free.pop();
@@ -191,8 +189,6 @@ impl Times {
 }
 
 /// Runs `call` by the clock and records what it took, less the clock's own cost.
-#[cold]
-#[inline(never)]
 pub(crate) fn timed<R>(times: &Times, call: impl FnOnce() -> R) -> R {
     let cost = clock_cost_ns();
     let start = Instant::now();
@@ -252,5 +248,52 @@ impl Serialize for TimeSummary {
             p99: Option<u64>,
         }
         Shown { samples: self.samples(), mean: self.mean_ns(), p99: self.percentile_ns(99) }.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_follow_each_other_share_a_block() {
+        for _ in 0..50 {
+            std::thread::spawn(|| count_once(0)).join().unwrap();
+        }
+        let blocks = pool().all.len();
+        assert!(blocks < 10, "{blocks} blocks for 50 threads, one at a time");
+        assert_eq!(totals(0)[Lane::C as usize], 50);
+    }
+
+    fn count_once(index: usize) {
+        if !count(index, Lane::C) {
+            finish_count(index, Lane::C);
+        }
+    }
+
+    #[test]
+    fn times_fall_into_buckets_by_their_bits() {
+        let times = Times::new();
+        assert_eq!(times.snapshot().mean_ns(), None);
+        assert_eq!(times.snapshot().percentile_ns(99), None);
+        for ns in [0, 1, 2, 3, 1000, u64::MAX / 2] {
+            times.record(ns);
+        }
+        let summary = times.snapshot();
+        assert_eq!(summary.samples(), 6);
+        assert_eq!(
+            [0, 17, 34, 67, 84].map(|p| summary.percentile_ns(p)),
+            [Some(1), Some(2), Some(4), Some(1024), Some(1 << (BUCKETS - 1)),]
+        );
+    }
+
+    #[test]
+    fn the_99th_percentile_leaves_one_in_a_hundred_above() {
+        let times = Times::new();
+        (0..99).for_each(|_| times.record(5));
+        times.record(5000);
+        assert_eq!(times.snapshot().percentile_ns(99), Some(8));
+        times.record(5000);
+        assert_eq!(times.snapshot().percentile_ns(99), Some(8192));
     }
 }

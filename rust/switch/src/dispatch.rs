@@ -2,6 +2,9 @@
 //! macro writes the calls of these three functions, one per contract; each inlines to a load of the
 //! mode, a count and the C call, with everything rare out of line.
 //!
+//! All closures are taken by value: a reference to one would keep the arguments in memory, and so cost
+//! a swap on C, too.
+//!
 //! 1. `Swap::route` says which side.
 //! 2. The call is counted once, on the lane of that side; each `SAMPLE_EVERY`th is timed.
 //! 3. The side runs. After a panic of the Rust side a pure or cloned swap calls C (not counted again),
@@ -87,24 +90,36 @@ pub fn effect<R>(
 }
 
 #[inline(always)]
-fn on_c<R>(swap: &'static Swap, c: impl Fn() -> R) -> R {
-    if counters::count(swap.info().index, Lane::C) {
-        return counters::timed(&swap.times().c, c);
-    }
-    c()
+fn on_c<R>(swap: &'static Swap, c: impl FnOnce() -> R) -> R {
+    if counters::count(swap.info().index, Lane::C) { c() } else { rarely(swap, Lane::C, c) }
 }
 
 #[inline(always)]
-fn on_rust<R>(swap: &'static Swap, rust: impl Fn() -> R) -> Option<R> {
+fn on_rust<R>(swap: &'static Swap, rust: impl FnOnce() -> R) -> Option<R> {
     if counters::count(swap.info().index, Lane::Rust) {
-        return guard(swap, || counters::timed(&swap.times().rust, rust));
+        guard(swap, rust)
+    } else {
+        guard(swap, || rarely(swap, Lane::Rust, rust))
     }
-    guard(swap, rust)
 }
 
-/// Takes its closures by value, as all of this file: a reference to one would keep the arguments in
-/// memory on the fast paths too.
+/// A call that is timed, or is its thread's first.
 #[cold]
+#[inline(never)]
+fn rarely<R>(swap: &'static Swap, lane: Lane, call: impl FnOnce() -> R) -> R {
+    if !counters::finish_count(swap.info().index, lane) {
+        return call();
+    }
+    let times = swap.times();
+    counters::timed(if lane == Lane::Rust { &times.rust } else { &times.c }, call)
+}
+
+/// Counts a shadowed call; true if both sides are to be timed.
+fn count_shadow(swap: &'static Swap) -> bool {
+    let index = swap.info().index;
+    !counters::count(index, Lane::Shadow) && counters::finish_count(index, Lane::Shadow)
+}
+
 #[inline(never)]
 fn shadow_pure<R: Copy>(
     swap: &'static Swap,
@@ -113,7 +128,7 @@ fn shadow_pure<R: Copy>(
     compare: impl Fn(&R, &R) -> Verdict,
     arguments: impl Fn() -> u64,
 ) -> R {
-    let sampled = counters::count(swap.info().index, Lane::Shadow);
+    let sampled = count_shadow(swap);
     let control = if sampled { counters::timed(&swap.times().c, c) } else { c() };
     let verdict = guard(swap, || {
         let candidate = if sampled { counters::timed(&swap.times().rust, rust) } else { rust() };
@@ -123,7 +138,6 @@ fn shadow_pure<R: Copy>(
     control
 }
 
-#[cold]
 #[inline(never)]
 fn shadow_cloned<R: Copy>(
     swap: &'static Swap,
@@ -131,9 +145,9 @@ fn shadow_cloned<R: Copy>(
     shadow: impl FnOnce(Control<'_, R>) -> Verdict,
     arguments: impl Fn() -> u64,
 ) -> R {
-    let sampled = counters::count(swap.info().index, Lane::Shadow);
+    let times = count_shadow(swap).then_some(&swap.times().c);
     let result = Cell::new(None);
-    let control = Control { c: &c, result: &result, times: sampled.then_some(&swap.times().c) };
+    let control = Control { c: &c, result: &result, times };
     let verdict = guard(swap, || shadow(control));
     judge(swap, verdict, arguments);
     result.get().unwrap_or_else(c)

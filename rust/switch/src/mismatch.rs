@@ -265,6 +265,8 @@ mod tests {
                 assert_eq!(difference.kind, kind);
                 assert_eq!(difference.first_differing_offset, Some(offset));
                 assert_eq!(difference.length, Sides { c: Some(c.len()), rust: Some(rust.len()) });
+                assert_eq!(difference.shape.c, Shape::Bytes(c.len()));
+                assert_eq!(difference.shape.rust, Shape::Bytes(rust.len()));
             }
         }
         assert_eq!(compare_bytes(b"", b""), Ok(()));

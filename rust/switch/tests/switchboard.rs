@@ -61,6 +61,8 @@ fn a_spec_reaches_names_groups_and_globs() {
     assert_eq!(modes(&board), ["rust@10%", "shadow@1%", "rust"]);
     assert_eq!(apply(&board, "*_main=c", Source::Config), []);
     assert_eq!(modes(&board), ["rust@10%", "shadow@1%", "c"]);
+    assert_eq!(apply(&board, "session_main=rust@50%", Source::Config), []);
+    assert_eq!(modes(&board), ["rust@10%", "shadow@1%", "rust@50%"]);
 }
 
 #[test]
