@@ -27,6 +27,32 @@
 ///
 /// The file then has: the dispatcher under the C name, the C twin under its link name, and
 /// `ENTRY: `[`Entry`](crate::Entry) for the registry. Arguments must be `Copy` and `Hash`.
+///
+/// A signature that is not bindgen's does not compile:
+///
+/// ```compile_fail,E0308
+/// # use switch::{Contract, Info, Swap};
+/// # static SWAP: Swap = Swap::new(Info {
+/// #     index: 0, name: "f", symbol: "F", file: "", group: "", contract: Contract::Pure,
+/// # });
+/// mod sys {
+///     unsafe extern "C" {
+///         pub fn F(value: u32) -> u32;
+///     }
+/// }
+/// switch::swap! {
+///     pub unsafe extern "C" fn F(value: u64) -> u32;
+///     swap: crate::SWAP,
+///     signature: sys::F,
+///     c: c_F,
+///     contract: pure,
+///     rust: rust,
+///     self_test: self_test,
+/// }
+/// # unsafe fn rust(value: u64) -> u32 { 0 }
+/// # fn self_test() -> Result<(), String> { Ok(()) }
+/// # fn main() {}
+/// ```
 #[macro_export]
 macro_rules! swap {
     (
