@@ -306,6 +306,8 @@ mod tests {
             text,
             "vpn:443 refused user alice in hub {user} (ERR_AUTH_FAILED, 9); check auth.user, auth.type and the password"
         );
+        let (_, text) = explain(16, SUBJECT);
+        assert!(text.starts_with("hub {user} on vpn:443 has too many sessions ("), "{text}");
         for error in CEDAR_ERRORS {
             let (_, text) = explain(error.number, Subject { hub: "DEFAULT", ..SUBJECT });
             assert!(!text.contains(['{', '}']), "{text}");
