@@ -113,6 +113,7 @@ fn clean() -> Result<ExitCode, LabError> {
 
 fn shell(arguments: &WorldArguments) -> Result<ExitCode, LabError> {
     let (lab, client) = start(arguments)?;
+    let _iperf = lab.serve_iperf()?;
     let interface = client.as_ref().map_or("none", Client::interface);
     eprintln!("Lab of {}: you are in the client's namespace, the tunnel is {interface}.", lab.dir().display());
     eprintln!("Try `ping 10.78.0.1`, `iperf3 -c 10.78.0.1`, `ip address`, `ss -ti`. `exit` ends the lab.");
@@ -124,6 +125,7 @@ fn shell(arguments: &WorldArguments) -> Result<ExitCode, LabError> {
 
 fn run(arguments: &WorldArguments, words: &[OsString]) -> Result<ExitCode, LabError> {
     let (lab, _client) = start(arguments)?;
+    let _iperf = lab.serve_iperf()?;
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).env("CUTOVER_LAB", lab.dir());
     foreground(&lab, command)
@@ -144,7 +146,7 @@ fn frames(arguments: &WorldArguments, plan: &FramePlan) -> Result<ExitCode, LabE
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Starts lab, iperf3's server and client; without a client for `--client none`.
+/// Starts lab and client; without a client for `--client none`.
 fn start(arguments: &WorldArguments) -> Result<(Lab, Option<Client>), LabError> {
     let spec = client_spec(arguments)?;
     let lab = Lab::start(&LabOptions { server: arguments.server, server_dir: None })?;

@@ -124,7 +124,7 @@ impl Checker {
 
     /// Takes one frame that came with our EtherType.
     pub fn accept(&mut self, frame: &[u8]) {
-        match self.pattern.number(frame) {
+        match self.pattern.number(frame, self.highest.unwrap_or(0)) {
             Claim::Number(number) if (number as usize) < self.seen.len() => self.accept_number(number, frame),
             Claim::OtherPlan => self.report.foreign += 1,
             Claim::Number(_) | Claim::Unreadable => {
@@ -189,14 +189,14 @@ fn is_padded(expected: &[u8], frame: &[u8]) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{FRAME_SIZE_MIN, FramePlan, FrameSizes};
+    use super::super::{Direction, FRAME_SIZE_MIN, FramePlan, FrameSizes};
     use super::*;
 
     const COUNT: u32 = 200;
 
     /// All frames of a plan, changed by `fault`, then checked.
     fn check(seed: u64, fault: impl FnOnce(&mut Vec<Vec<u8>>)) -> FrameReport {
-        let pattern = Pattern::new(&FramePlan::new(COUNT, seed));
+        let pattern = Pattern::new(&FramePlan::new(COUNT, seed), Direction::Up, [2; 6]);
         let mut frames: Vec<Vec<u8>> = (0..COUNT)
             .map(|number| {
                 let mut frame = Vec::new();
@@ -219,13 +219,17 @@ mod tests {
 
     #[test]
     fn the_first_two_frames_have_the_extreme_sizes() {
-        let pattern = Pattern::new(&FramePlan::new(COUNT, 3));
+        let pattern = Pattern::new(&FramePlan::new(COUNT, 3), Direction::Up, [2; 6]);
         assert_eq!((pattern.size(0), pattern.size(1)), (FRAME_SIZE_MIN, FRAME_SIZE_MAX));
     }
 
     #[test]
     fn one_lost_frame_in_a_million_is_found() {
-        let pattern = Pattern::new(&FramePlan { sizes: FrameSizes::new(14, 30), ..FramePlan::new(1_000_000, 5) });
+        let pattern = Pattern::new(
+            &FramePlan { sizes: FrameSizes::new(14, 30), ..FramePlan::new(1_000_000, 5) },
+            Direction::Up,
+            [2; 6],
+        );
         let mut checker = Checker::new(pattern.clone(), 1_000_000);
         let mut frame = Vec::new();
         for number in (0..1_000_000).filter(|number| *number != 765_432) {
@@ -275,9 +279,7 @@ mod tests {
 
     #[test]
     fn zero_padding_to_60_is_no_damage_and_other_padding_is() {
-        let pad = |value: u8| {
-            check(2, move |frames| frames[0].resize(60, value))
-        };
+        let pad = |value: u8| check(2, move |frames| frames[0].resize(60, value));
         assert!(pad(0).is_clean());
         assert_eq!(pad(0).padded, 1);
         assert_eq!(pad(1).damaged, 1);
@@ -285,7 +287,7 @@ mod tests {
 
     #[test]
     fn frames_of_another_plan_are_not_counted() {
-        let other = Pattern::new(&FramePlan::new(COUNT, 99));
+        let other = Pattern::new(&FramePlan::new(COUNT, 99), Direction::Up, [2; 6]);
         let mut frame = Vec::new();
         other.write(4, &mut frame);
         let report = check(2, |frames| frames.insert(3, frame));
@@ -295,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_number_beyond_the_plan_is_damage() {
-        let report = check(2, |frames| frames[9][2] = 0xff);
+        let report = check(2, |frames| frames[9][14] = 0xff);
         assert_eq!((report.damaged, report.lost_numbers), (1, vec![9]));
     }
 
@@ -304,7 +306,7 @@ mod tests {
         fn any_flipped_bit_of_any_frame_is_found(seed: u64, number in 0..COUNT as usize, at: prop::sample::Index, bit in 0..8) {
             let report = check(seed, |frames| {
                 let offset = at.index(frames[number].len());
-                frames[number][offset] ^= 1 << bit;
+                frames[number][offset] ^= 1_u8 << bit;
             });
             prop_assert!(!report.is_clean());
             prop_assert!(report.lost_numbers.contains(&u32::try_from(number).unwrap()));

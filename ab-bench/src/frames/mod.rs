@@ -2,10 +2,11 @@
 //!
 //! What travels, in the order it happens:
 //!  1. [`FramePlan`] says how many frames of which sizes; [`Pattern`] turns a number into the frame's bytes.
-//!  2. [`carry`] sends them in order on one packet socket and receives on another, in two threads. The sender
+//!  2. The server's side introduces its addresses, so that the hub need not flood.
+//!  3. [`carry`] sends them in order on one packet socket and receives on another, in two threads. The sender
 //!     keeps at most `window` frames on the way, because a SoftEther queue that is full drops what comes.
-//!  3. [`Checker`] compares each received frame with the bytes that its number calls for, and keeps the account.
-//!  4. [`FrameReport`] says what was lost, doubled, out of order or damaged, by number.
+//!  4. [`Checker`] compares each received frame with the bytes that its number calls for, and keeps the account.
+//!  5. [`FrameReport`] says what was lost, doubled, out of order or damaged, by number.
 
 mod check;
 mod pattern;
@@ -17,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use check::{Checker, Damage, FrameReport};
-pub use pattern::{ETHERTYPE, FRAME_SIZE_MAX, FRAME_SIZE_MIN, FrameSizes, Pattern};
+pub use pattern::{ETHERTYPE, FRAME_SIZE_MAX, FRAME_SIZE_MIN, FrameSizes, MacAddress, Pattern};
 pub use socket::PacketSocket;
 
 /// Frames not seen for this long count as lost, and the sender goes on.
@@ -53,9 +54,22 @@ impl FramePlan {
     }
 }
 
-/// Sends the plan's frames on `sender` and checks what arrives on `receiver`.
-pub fn carry(sender: &PacketSocket, receiver: &PacketSocket, plan: &FramePlan) -> io::Result<FrameReport> {
-    let pattern = Pattern::new(plan);
+/// Sends the plan's frames from one side to the other and checks what arrives.
+/// `client` and `server` are sockets on the TAPs of the two sides.
+pub fn carry(
+    client: &PacketSocket,
+    server: &PacketSocket,
+    direction: Direction,
+    plan: &FramePlan,
+) -> io::Result<FrameReport> {
+    let pattern = Pattern::new(plan, direction, client.address());
+    for introduction in pattern.introductions() {
+        server.send(&introduction)?;
+    }
+    let (sender, receiver) = match direction {
+        Direction::Up => (client, server),
+        Direction::Down => (server, client),
+    };
     let mut checker = Checker::new(pattern.clone(), plan.count);
     let arrived = AtomicU64::new(0);
     let all_sent = AtomicBool::new(false);

@@ -1,13 +1,28 @@
 //! Which bytes frame number n of a plan consists of. Sender and checker share this and nothing else.
 //!
-//! Layout: destination `02 <tag> <number, 4 bytes BE>`, source `06 43 75 74 6f <tag>`, EtherType 0x88B5 (local
-//! experiments), then bytes of a generator seeded by plan and number. The number stands in the destination
-//! address because a frame of 14 bytes has no other room; a hub floods a unicast address that it does not know.
+//! Layout of frame n, going up; going down the two addresses change places:
+//!
+//! | bytes  | content                                                        |
+//! | ------ | -------------------------------------------------------------- |
+//! | 0..6   | an address of the server's side, `06 43 75 74 <tag> <n & 255>` |
+//! | 6..12  | the address of the client's TAP                                |
+//! | 12..14 | EtherType 0x88B5 (local experiments)                           |
+//! | 14..18 | n, big-endian                                                  |
+//! | 18..   | bytes of a generator seeded by plan and n                      |
+//!
+//! A frame may end anywhere from byte 14 on. One that is too short to hold its number is told by the eight bits in
+//! the address: its number is the one nearest to the newest seen.
+//!
+//! Why these addresses: SoftEther's hub lets a client that is no bridge use hardly more than its own address, and it
+//! gives all frames to unknown addresses together a budget of some megabytes and then drops them. So the client's
+//! side uses its own address, and the server's side introduces its many beforehand ([`Pattern::introductions`]).
 
-use super::FramePlan;
+use super::{Direction, FramePlan};
 
 /// IEEE 802's EtherType for local experiments.
 pub const ETHERTYPE: u16 = 0x88B5;
+/// The other one, of the frames that make addresses known.
+const INTRODUCTION_ETHERTYPE: u16 = 0x88B6;
 /// The shortest Ethernet frame on a TAP: a header and nothing else.
 pub const FRAME_SIZE_MIN: usize = 14;
 /// The longest at an MTU of 1500.
@@ -32,19 +47,52 @@ impl FrameSizes {
     }
 }
 
-/// The frames of one plan.
+/// How many addresses the server's side has: the numbers that can be told apart by the address alone.
+const ADDRESSES: u32 = 256;
+/// Where the number stands.
+const NUMBER_AT: std::ops::Range<usize> = 14..18;
+
+/// A MAC address.
+pub type MacAddress = [u8; 6];
+
+/// The frames of one plan in one direction.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     seed: u64,
     sizes: FrameSizes,
     tag: u8,
+    direction: Direction,
+    client: MacAddress,
+}
+
+/// What a received frame claims to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// A frame of this plan.
+    Number(u32),
+    /// A frame of another plan.
+    OtherPlan,
+    /// None of ours, though it has our EtherType.
+    Unreadable,
 }
 
 impl Pattern {
-    pub(super) fn new(plan: &FramePlan) -> Self {
+    /// The frames of `plan` when they go in this direction from or to the client's TAP with address `client`.
+    #[must_use]
+    pub fn new(plan: &FramePlan, direction: Direction, client: MacAddress) -> Self {
         // The tag tells this plan's frames from late ones of the plan before.
-        let tag = mix(plan.seed).to_le_bytes()[0];
-        Self { seed: plan.seed, sizes: plan.sizes, tag }
+        let tag = mix(plan.seed ^ direction as u64).to_le_bytes()[0];
+        Self { seed: plan.seed, sizes: plan.sizes, tag, direction, client }
+    }
+
+    /// Frames that the server's side must send before frames go up, so that the hub knows its addresses.
+    pub fn introductions(&self) -> impl Iterator<Item = Vec<u8>> {
+        (0..ADDRESSES).map(|number| {
+            let mut frame = Vec::from(self.client);
+            frame.extend(self.server_address(number));
+            frame.extend(INTRODUCTION_ETHERTYPE.to_be_bytes());
+            frame
+        })
     }
 
     /// The length of a frame. The first two have the extreme sizes, the others are spread evenly.
@@ -62,10 +110,14 @@ impl Pattern {
     pub fn write(&self, number: u32, frame: &mut Vec<u8>) {
         let size = self.size(number);
         frame.clear();
-        frame.extend([0x02, self.tag]);
-        frame.extend(number.to_be_bytes());
-        frame.extend([0x06, b'C', b'u', b't', b'o', self.tag]);
+        let (to, from) = match self.direction {
+            Direction::Up => (self.server_address(number), self.client),
+            Direction::Down => (self.client, self.server_address(number)),
+        };
+        frame.extend(to);
+        frame.extend(from);
         frame.extend(ETHERTYPE.to_be_bytes());
+        frame.extend(number.to_be_bytes());
         let mut state = mix(self.seed) ^ u64::from(number);
         while frame.len() < size {
             state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -74,26 +126,38 @@ impl Pattern {
         frame.truncate(size);
     }
 
-    /// Which frame of this plan these bytes claim to be.
+    /// Which frame of this plan these bytes claim to be, when `newest` is the highest number seen so far.
     #[must_use]
-    pub fn number(&self, frame: &[u8]) -> Claim {
-        match frame {
-            [0x02, tag, a, b, c, d, ..] if *tag == self.tag => Claim::Number(u32::from_be_bytes([*a, *b, *c, *d])),
-            [0x02, _, _, _, _, _, 0x06, b'C', b'u', b't', b'o', ..] => Claim::OtherPlan,
-            _ => Claim::Unreadable,
+    pub fn number(&self, frame: &[u8], newest: u32) -> Claim {
+        let server_address = match self.direction {
+            Direction::Up => frame.get(0..6),
+            Direction::Down => frame.get(6..12),
+        };
+        let Some([0x06, b'C', b'u', b't', tag, low]) = server_address else {
+            return Claim::Unreadable;
+        };
+        if *tag != self.tag {
+            return Claim::OtherPlan;
         }
+        match frame.get(NUMBER_AT).and_then(|bytes| bytes.try_into().ok()) {
+            Some(number) => Claim::Number(u32::from_be_bytes(number)),
+            None => Claim::Number(nearest(newest, *low)),
+        }
+    }
+
+    fn server_address(&self, number: u32) -> MacAddress {
+        [0x06, b'C', b'u', b't', self.tag, number.to_le_bytes()[0]]
     }
 }
 
-/// What a received frame claims to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
-    /// A frame of this plan.
-    Number(u32),
-    /// A frame of another plan.
-    OtherPlan,
-    /// None of ours, though it has our EtherType.
-    Unreadable,
+/// The number nearest to `newest` whose low eight bits are `low`.
+fn nearest(newest: u32, low: u8) -> u32 {
+    let ahead = low.wrapping_sub(newest.to_le_bytes()[0]);
+    let behind = u32::from(ahead.wrapping_neg());
+    match newest.checked_add(u32::from(ahead)) {
+        Some(number) if ahead <= 128 || behind > newest => number,
+        _ => newest - behind,
+    }
 }
 
 /// The output function of SplitMix64 (Steele, Lea, Flood 2014).
@@ -101,4 +165,33 @@ fn mix(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     value ^ (value >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_frames_are_told_by_their_addresses() {
+        let plan = FramePlan { sizes: FrameSizes::new(14, 17), ..FramePlan::new(5000, 1) };
+        let mut frame = Vec::new();
+        for direction in [Direction::Up, Direction::Down] {
+            let pattern = Pattern::new(&plan, direction, [2; 6]);
+            for number in [0, 1, 31, 255, 256, 1500, 4999, u32::MAX - 600] {
+                pattern.write(number, &mut frame);
+                for newest in [number.saturating_sub(128), number.saturating_sub(1), number, number + 1, number + 127] {
+                    assert_eq!(pattern.number(&frame, newest), Claim::Number(number), "newest {newest}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nearest_stays_in_range() {
+        assert_eq!(nearest(0, 255), 255);
+        assert_eq!(nearest(0, 0), 0);
+        assert_eq!(nearest(512, 255), 511);
+        assert_eq!(nearest(u32::MAX, 255), u32::MAX);
+        assert_eq!(nearest(u32::MAX, 0), u32::MAX - 255);
+    }
 }

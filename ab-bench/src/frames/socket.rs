@@ -6,13 +6,14 @@ use std::mem;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
 use nix::libc;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, setsockopt, socket, sockopt,
 };
 use nix::sys::time::{TimeVal, TimeValLike};
 
-use super::ETHERTYPE;
+use super::{ETHERTYPE, MacAddress};
 
 /// Room for everything that can be on the way.
 const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
@@ -23,7 +24,10 @@ const SEND_RETRIES_MAX: u32 = 10_000;
 
 /// See the module.
 #[derive(Debug)]
-pub struct PacketSocket(OwnedFd);
+pub struct PacketSocket {
+    fd: OwnedFd,
+    address: MacAddress,
+}
 
 impl PacketSocket {
     /// Opens a socket on an interface of the caller's network namespace. Frames that this host itself sends on the
@@ -34,13 +38,20 @@ impl PacketSocket {
         bind(&fd, interface)?;
         setsockopt(&fd, sockopt::RcvBufForce, &RECEIVE_BUFFER_BYTES)?;
         setsockopt(&fd, sockopt::ReceiveTimeout, &TimeVal::milliseconds(RECEIVE_TIMEOUT_MS))?;
-        Ok(Self(fd))
+        let address = address_of(interface)?;
+        Ok(Self { fd, address })
+    }
+
+    /// The interface's address.
+    #[must_use]
+    pub fn address(&self) -> MacAddress {
+        self.address
     }
 
     /// Sends one frame; waits while the interface's queue is full.
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
         for _ in 0..SEND_RETRIES_MAX {
-            match send(self.0.as_raw_fd(), frame, MsgFlags::empty()) {
+            match send(self.fd.as_raw_fd(), frame, MsgFlags::empty()) {
                 Ok(_) => return Ok(()),
                 Err(Errno::ENOBUFS | Errno::EAGAIN | Errno::EINTR) => std::thread::yield_now(),
                 Err(errno) => return Err(errno.into()),
@@ -51,12 +62,19 @@ impl PacketSocket {
 
     /// Receives one frame and returns its true length, which may exceed the buffer's; `None` if none came within 20 ms.
     pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        match recv(self.0.as_raw_fd(), buffer, MsgFlags::MSG_TRUNC) {
+        match recv(self.fd.as_raw_fd(), buffer, MsgFlags::MSG_TRUNC) {
             Ok(length) => Ok(Some(length)),
             Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
     }
+}
+
+fn address_of(interface: &str) -> io::Result<MacAddress> {
+    let mut links = getifaddrs()?.filter(|entry| entry.interface_name == interface);
+    links
+        .find_map(|entry| entry.address?.as_link_addr()?.addr())
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{interface} has no MAC address")))
 }
 
 fn bind(fd: &OwnedFd, interface: &str) -> io::Result<()> {

@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use nix::ifaddrs::getifaddrs;
 use nix::sys::signal::Signal;
 use nix::time::clock_getcpuclockid;
-use nix::unistd::{SysconfVar, sysconf};
+use nix::unistd::{Pid, SysconfVar, sysconf};
 use serde_json::json;
 
 use super::server::{run_vpncmd, tail};
 use super::{
-    ANONYMOUS_USER, HUB, Lab, LabError, LabProcess, SERVER_ADDRESS, Side, TUNNEL_CLIENT_ADDRESS,
-    TUNNEL_SERVER_ADDRESS, USER, ip_batch, tune_tunnel_end,
+    ANONYMOUS_USER, HUB, Lab, LabError, LabProcess, SERVER_ADDRESS, Side, TUNNEL_CLIENT_ADDRESS, TUNNEL_SERVER_ADDRESS,
+    USER, ip_batch, tune_tunnel_end,
 };
 
 const POLL: Duration = Duration::from_millis(10);
@@ -27,6 +27,8 @@ const POLL: Duration = Duration::from_millis(10);
 const PROBE: Duration = Duration::from_millis(200);
 /// How long a client may take to end after SIGTERM before it is killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// Where vpncmd talks to Debian's client.
+const OFFICIAL_CONTROL_PORT: u16 = 9931;
 /// A port of the server's TAP on which nobody listens: its refusal is the answer that is waited for.
 const CLOSED_PORT: u16 = 9;
 
@@ -123,6 +125,20 @@ pub struct CpuTimes {
     pub system: Duration,
 }
 
+impl CpuTimes {
+    pub(crate) fn of(process: Pid) -> Result<Self, LabError> {
+        let failed = |source: io::Error| LabError::io(format!("read the CPU time of process {process}"), source);
+        let clock = clock_getcpuclockid(process).map_err(|errno| failed(errno.into()))?;
+        let total = clock.now().map_err(|errno| failed(errno.into()))?;
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).map_err(failed)?;
+        let (user, system) =
+            ticks(&stat).ok_or_else(|| failed(io::Error::other("/proc/PID/stat is not as expected")))?;
+        let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|n| u64::try_from(n).ok()).unwrap_or(100);
+        let duration = |ticks: u64| Duration::from_millis(ticks * 1000 / per_second.max(1));
+        Ok(Self { total: Duration::from(total), user: duration(user), system: duration(system) })
+    }
+}
+
 /// A running client whose tunnel was up when it was handed out. Dropping it kills it.
 #[derive(Debug)]
 pub struct Client {
@@ -130,6 +146,7 @@ pub struct Client {
     interface: String,
     dir: PathBuf,
     connect_time: Duration,
+    official: bool,
 }
 
 impl Client {
@@ -183,35 +200,40 @@ impl Client {
 
     /// Asks it to end (SIGTERM) and waits; kills it when it does not. Its status tells which.
     pub fn stop(mut self) -> Result<ExitStatus, LabError> {
-        self.process.signal(Signal::SIGTERM)?;
+        if self.official {
+            // Its watching parent ends without a word to the child.
+            self.process.signal_group(Signal::SIGTERM)?;
+        } else {
+            self.process.signal(Signal::SIGTERM)?;
+        }
         match self.process.wait_timeout(STOP_PATIENCE)? {
+            Some(status) if self.official => self.wait_gone().map(|()| status),
             Some(status) => Ok(status),
-            None => self.process.kill(),
+            None => self.kill(),
         }
     }
 
     /// Kills it (SIGKILL), as a crash would.
     pub fn kill(mut self) -> Result<ExitStatus, LabError> {
-        self.process.kill()
+        let status = self.process.kill()?;
+        self.wait_gone().map(|()| status)
+    }
+
+    fn wait_gone(&self) -> Result<(), LabError> {
+        self.process.world().wait_gone(Side::Client, &self.interface)
     }
 
     /// The CPU time that it has used so far.
     pub fn cpu(&self) -> Result<CpuTimes, LabError> {
-        let failed = |source: io::Error| LabError::io("read the client's CPU time", source);
-        let total = clock_getcpuclockid(self.process.pid())
-            .and_then(|clock| clock.now())
-            .map_err(|errno| failed(errno.into()))?;
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).map_err(failed)?;
-        let (user, system) = ticks(&stat).ok_or_else(|| failed(io::Error::other("/proc/PID/stat is not as expected")))?;
-        let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|n| u64::try_from(n).ok()).unwrap_or(100);
-        let duration = |ticks: u64| Duration::from_millis(ticks * 1000 / per_second.max(1));
-        Ok(CpuTimes { total: Duration::from(total), user: duration(user), system: duration(system) })
+        // Only the official client has a watching parent; a `cutover` that starts helpers is still itself.
+        let worker = if self.official { self.process.worker() } else { self.process.pid() };
+        CpuTimes::of(worker)
     }
 
     fn wait_until_up(&mut self, lab: &Lab, spec: &ClientSpec, deadline: Instant) -> Result<(), LabError> {
-        self.wait_for(lab, "the client's interface", spec, deadline, |interface| match &spec.kind {
-            ClientKind::Cutover(_) => has_address(interface, spec.address),
-            ClientKind::Official => Path::new("/proc/sys/net/ipv4/conf").join(interface).exists(),
+        self.wait_for("the client's interface", spec, deadline, |interface| match &spec.kind {
+            ClientKind::Cutover(_) => lab.within(Side::Client, || has_address(interface, spec.address)),
+            ClientKind::Official => lab.world().has_interface(Side::Client, interface),
         })?;
         if spec.kind == ClientKind::Official {
             let (address, interface) = (spec.address, &self.interface);
@@ -219,19 +241,18 @@ impl Client {
             ip_batch(lab.world(), Side::Client, &lines)?;
         }
         tune_tunnel_end(lab.world(), Side::Client, &self.interface, spec.address)?;
-        self.wait_for(lab, "an answer through the tunnel", spec, deadline, |_| server_tap_answers())
+        self.wait_for("an answer through the tunnel", spec, deadline, |_| lab.within(Side::Client, server_tap_answers))
     }
 
-    /// Asks `ready` in the client's namespace until it says yes, the client ends, or time is up.
+    /// Asks `ready` until it says yes, the client ends, or time is up.
     fn wait_for(
         &mut self,
-        lab: &Lab,
         what: &str,
         spec: &ClientSpec,
         deadline: Instant,
-        ready: impl Fn(&str) -> bool + Sync,
+        ready: impl Fn(&str) -> Result<bool, LabError>,
     ) -> Result<(), LabError> {
-        while !lab.within(Side::Client, || ready(&self.interface))? {
+        while !ready(&self.interface)? {
             let log = || tail(&log_path(&self.dir));
             if let Some(status) = self.process.try_wait()? {
                 return Err(LabError::ClientEnded { status, log: log() });
@@ -301,7 +322,7 @@ fn start_cutover(
     let mut command = logged(Command::new(program), &dir)?;
     command.arg("up").arg(&path).envs(spec.env.iter().cloned());
     let process = lab.spawn(Side::Client, command)?;
-    Ok(Client { process, interface: spec.interface.clone(), dir, connect_time: Duration::ZERO })
+    Ok(Client { process, interface: spec.interface.clone(), dir, connect_time: Duration::ZERO, official: false })
 }
 
 /// Starts Debian's client in the foreground and configures it through vpncmd.
@@ -313,6 +334,9 @@ fn start_official(lab: &Lab, spec: &ClientSpec, dir: PathBuf) -> Result<Client, 
     if !Path::new("/usr/bin/vpnclient").exists() || !Path::new("/usr/bin/vpncmd").exists() {
         return Err(missing());
     }
+    // The accounts of an official client that ran before in this lab.
+    let forget = ["rm", "-rf", "/var/lib/softether/vpn_client.config", "/var/lib/softether/backup.vpn_client.config"];
+    lab.run_ok(Side::Client, &forget, spec.timeout)?;
     let mut command = logged(Command::new("/usr/bin/vpnclient"), &dir)?;
     command.arg("execsvc").envs(spec.env.iter().cloned());
     let process = lab.spawn(Side::Client, command)?;
@@ -321,13 +345,20 @@ fn start_official(lab: &Lab, spec: &ClientSpec, dir: PathBuf) -> Result<Client, 
         interface: format!("vpn_{}", spec.interface),
         dir,
         connect_time: Duration::ZERO,
+        official: true,
     };
-    let control = (Ipv4Addr::LOCALHOST, 9931).into();
-    client.wait_for(lab, "the official client's control port", spec, Instant::now() + spec.timeout, |_| {
-        TcpStream::connect_timeout(&control, PROBE).is_ok()
+    client.wait_for("the official client's control port", spec, Instant::now() + spec.timeout, |_| {
+        lab.world().listens(Side::Client, OFFICIAL_CONTROL_PORT)
     })?;
     let script = official_script(lab, spec);
-    run_vpncmd(lab.world(), Side::Client, Path::new("/usr/bin/vpncmd"), &["localhost", "/CLIENT"], &client.dir, &script)?;
+    run_vpncmd(
+        lab.world(),
+        Side::Client,
+        Path::new("/usr/bin/vpncmd"),
+        &["localhost", "/CLIENT"],
+        &client.dir,
+        &script,
+    )?;
     Ok(client)
 }
 

@@ -21,7 +21,7 @@ mod world;
 use std::ffi::OsStr;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -30,7 +30,7 @@ pub use client::{Client, ClientAuth, ClientKind, ClientSpec, CpuTimes};
 pub use error::LabError;
 pub use process::LabProcess;
 pub use server::{Server, ServerKind};
-pub use workdir::{remove_remains, WorkDir};
+pub use workdir::{WorkDir, remove_remains};
 pub use world::Side;
 
 use crate::frames::{self, Direction, FramePlan, FrameReport};
@@ -163,20 +163,37 @@ impl Lab {
         client::config(self, spec)
     }
 
+    /// Starts iperf3's server on the server's side; it listens when this returns and runs until the handle is dropped.
+    pub fn serve_iperf(&self) -> Result<LabProcess, LabError> {
+        const PORT: u16 = 5201;
+        let mut command = Command::new("iperf3");
+        command.args(["--server", "--port", &PORT.to_string()]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = self.spawn(Side::Server, command)?;
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while !self.world.listens(Side::Server, PORT)? {
+            if Instant::now() >= deadline {
+                let what = "iperf3's listening".into();
+                return Err(LabError::TimedOut { what, after: Duration::from_secs(5), detail: String::new() });
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(process)
+    }
+
     /// Sends numbered frames through the tunnel and checks every one on the other side.
-    pub fn carry_frames(&self, client: &Client, direction: Direction, plan: &FramePlan) -> Result<FrameReport, LabError> {
-        let (from, to) = match direction {
-            Direction::Up => ((Side::Client, client.interface()), (Side::Server, SERVER_TAP)),
-            Direction::Down => ((Side::Server, SERVER_TAP), (Side::Client, client.interface())),
+    pub fn carry_frames(
+        &self,
+        client: &Client,
+        direction: Direction,
+        plan: &FramePlan,
+    ) -> Result<FrameReport, LabError> {
+        let open = |side, interface: &str| {
+            self.within(side, || frames::PacketSocket::open(interface))?
+                .map_err(|source| LabError::io(format!("open a packet socket on {interface}"), source))
         };
-        let open = |(side, interface): (Side, &str)| {
-            let interface = interface.to_owned();
-            self.within(side, move || frames::PacketSocket::open(&interface))?
-                .map_err(|source| LabError::io("open a packet socket in the lab", source))
-        };
-        let receiver = open(to)?;
-        let sender = open(from)?;
-        frames::carry(&sender, &receiver, plan).map_err(|source| LabError::io("carry numbered frames", source))
+        let (client, server) = (open(Side::Client, client.interface())?, open(Side::Server, SERVER_TAP)?);
+        frames::carry(&client, &server, direction, plan).map_err(|source| LabError::io("carry numbered frames", source))
     }
 
     pub(crate) fn world(&self) -> &Arc<World> {
@@ -208,7 +225,8 @@ fn join_namespaces(world: &Arc<World>) -> Result<(), LabError> {
          route replace 10.77.0.0/24 dev vc0 src {CLIENT_ADDRESS} congctl cubic\n"
     );
     for side in [Side::Server, Side::Client] {
-        world.within(side, || std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"))?
+        world
+            .within(side, || std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"))?
             .map_err(|source| LabError::io("switch IPv6 off in the lab", source))?;
     }
     ip_batch(world, Side::Server, &server)?;
@@ -228,7 +246,8 @@ pub(crate) fn tune_tunnel_end(
     address: Ipv4Addr,
 ) -> Result<(), LabError> {
     let retry = format!("/proc/sys/net/ipv4/neigh/{interface}/retrans_time_ms");
-    world.within(side, move || std::fs::write(retry, "50"))?
+    world
+        .within(side, move || std::fs::write(retry, "50"))?
         .map_err(|source| LabError::io(format!("set the ARP retry time of {interface}"), source))?;
     ip_batch(world, side, &format!("route replace 10.78.0.0/24 dev {interface} src {address} congctl cubic\n"))
 }

@@ -24,7 +24,7 @@ pub struct LabProcess {
     name: String,
     own_group: bool,
     // The world must not end before its processes are reaped.
-    _world: Arc<World>,
+    world: Arc<World>,
 }
 
 impl LabProcess {
@@ -43,7 +43,7 @@ impl LabProcess {
             io::ErrorKind::NotFound => LabError::Missing { what: format!("`{name}`"), hint: install_hint(&name) },
             _ => LabError::io(format!("start `{name}` in the lab"), source),
         })?;
-        Ok(Self { child, name, own_group: !foreground, _world: Arc::clone(world) })
+        Ok(Self { child, name, own_group: !foreground, world: Arc::clone(world) })
     }
 
     /// The PID as the host sees it (also when this process itself counts differently inside the lab).
@@ -55,6 +55,11 @@ impl LabProcess {
     /// Sends a signal to the process.
     pub fn signal(&self, signal: Signal) -> Result<(), LabError> {
         kill(self.pid(), signal).map_err(|errno| LabError::io(format!("send {signal} to `{}`", self.name), errno))
+    }
+
+    /// Sends a signal to the process and those that it has started.
+    pub(crate) fn signal_group(&self, signal: Signal) -> Result<(), LabError> {
+        killpg(self.pid(), signal).map_err(|errno| LabError::io(format!("send {signal} to `{}`", self.name), errno))
     }
 
     /// How it ended, or `None` while it runs.
@@ -90,6 +95,11 @@ impl LabProcess {
         self.wait()
     }
 
+    /// The world that it lives in.
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
     /// Its standard output, once, if the command asked for a pipe.
     pub fn take_stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
@@ -98,6 +108,14 @@ impl LabProcess {
     /// Its standard error, once, if the command asked for a pipe.
     pub fn take_stderr(&mut self) -> Option<ChildStderr> {
         self.child.stderr.take()
+    }
+
+    /// The process that does the work: SoftEther's services fork once and only watch over their child.
+    pub(crate) fn worker(&self) -> Pid {
+        let id = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        let only_child = children.split_whitespace().next().and_then(|pid| pid.parse().ok());
+        only_child.map_or_else(|| self.pid(), Pid::from_raw)
     }
 
     pub(crate) fn pid(&self) -> Pid {
@@ -169,11 +187,7 @@ pub(crate) fn run_ok<A: AsRef<OsStr>>(
     if output.status.success() {
         return Ok(output);
     }
-    Err(LabError::CommandFailed {
-        command: command_line(argv),
-        status: output.status,
-        output: both_streams(&output),
-    })
+    Err(LabError::CommandFailed { command: command_line(argv), status: output.status, output: both_streams(&output) })
 }
 
 fn memory_file(text: &str) -> io::Result<File> {

@@ -1,21 +1,21 @@
 //! The lab's SoftEther server: found, started in the foreground, configured through vpncmd.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use rand::RngExt;
 use rand::distr::Alphanumeric;
 use sha2::{Digest, Sha256};
 
 use super::world::World;
 use super::{
-    ANONYMOUS_USER, HUB, LabError, LabOptions, LabProcess, SERVER_TAP, Side, TUNNEL_SERVER_ADDRESS, USER, WorkDir,
-    ip_batch, process, tune_tunnel_end,
+    ANONYMOUS_USER, CpuTimes, HUB, LabError, LabOptions, LabProcess, SERVER_TAP, Side, TUNNEL_SERVER_ADDRESS, USER,
+    WorkDir, ip_batch, process, tune_tunnel_end,
 };
 
 /// How long the server may take to listen, to be configured, to make its TAP; each.
@@ -60,14 +60,8 @@ impl Server {
         let dir = work_dir.path().join("server");
         files.copy_to(&dir)?;
         let password = rand::rng().sample_iter(&Alphanumeric).take(20).map(char::from).collect();
-        let mut server = Self {
-            process: None,
-            world: Arc::clone(world),
-            kind: options.server,
-            dir,
-            password,
-            pin: String::new(),
-        };
+        let mut server =
+            Self { process: None, world: Arc::clone(world), kind: options.server, dir, password, pin: String::new() };
         server.launch()?;
         server.configure()?;
         server.pin = server.read_pin()?;
@@ -93,18 +87,23 @@ impl Server {
         &self.pin
     }
 
-    /// Its process, to send signals to (SIGSTOP, say) or to read its CPU time; `None` after [`Server::kill`].
-    #[must_use]
-    pub fn process(&self) -> Option<&LabProcess> {
-        self.process.as_ref()
+    /// The CPU time that it has used so far.
+    pub fn cpu(&self) -> Result<CpuTimes, LabError> {
+        CpuTimes::of(self.running()?.worker())
+    }
+
+    /// Sends a signal to all of its processes (SIGSTOP and SIGCONT, say).
+    pub fn signal(&self, signal: Signal) -> Result<(), LabError> {
+        self.running()?.signal_group(signal)
     }
 
     /// Kills it (SIGKILL), as a crash would.
     pub fn kill(&mut self) -> Result<(), LabError> {
-        match self.process.take() {
-            Some(mut process) => process.kill().map(drop),
-            None => Ok(()),
+        if let Some(mut process) = self.process.take() {
+            process.kill()?;
+            self.world.wait_gone(Side::Server, SERVER_TAP)?;
         }
+        Ok(())
     }
 
     /// Kills it if it runs, and starts it with the same hub, users, certificate and bridge.
@@ -121,6 +120,25 @@ impl Server {
         run_vpncmd(&self.world, Side::Server, &program, &target, &self.dir, lines)
     }
 
+    /// Asks the server for its certificate; returns the SHA-256 of it as [`Server::pin`] does.
+    pub fn read_pin(&self) -> Result<String, LabError> {
+        // A file name that begins with a slash would be taken for an option: server.pem is relative to `dir`.
+        self.vpncmd("ServerCertGet server.pem\n")?;
+        let path = self.dir.join("server.pem");
+        let text = fs::read(&path).map_err(|source| LabError::io("read the server's certificate", source))?;
+        let certificate = pem::parse(text)
+            .map_err(|error| LabError::io("parse the server's certificate", std::io::Error::other(error)))?;
+        let hash: String = Sha256::digest(certificate.contents()).iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(format!("sha256:{hash}"))
+    }
+
+    fn running(&self) -> Result<&LabProcess, LabError> {
+        self.process.as_ref().ok_or_else(|| LabError::Missing {
+            what: "the server".into(),
+            hint: "it has been killed; `restart` starts it again".into(),
+        })
+    }
+
     fn launch(&mut self) -> Result<(), LabError> {
         let log = File::options()
             .create(true)
@@ -131,18 +149,13 @@ impl Server {
         let mut command = Command::new(self.dir.join("vpnserver"));
         command.arg("execsvc").current_dir(&self.dir).stdin(Stdio::null()).stdout(log).stderr(error_log);
         self.process = Some(LabProcess::spawn(&self.world, Side::Server, command)?);
-        self.wait_until("the server's answer on port 443", || {
-            let target = (Ipv4Addr::LOCALHOST, 443).into();
-            TcpStream::connect_timeout(&target, Duration::from_millis(200)).is_ok()
-        })
+        self.wait_until("the server's listening on port 443", |world| world.listens(Side::Server, 443))
     }
 
     fn configure(&self) -> Result<(), LabError> {
         let password = &self.password;
-        // A file name that begins with a slash would be taken for an option: server.pem is relative to `dir`.
         self.vpncmd(&format!(
-            "ServerCertGet server.pem\n\
-             BridgeCreate {HUB} /DEVICE:srv /TAP:yes\n\
+            "BridgeCreate {HUB} /DEVICE:srv /TAP:yes\n\
              Hub {HUB}\n\
              UserCreate {USER} /GROUP:none /REALNAME:none /NOTE:none\n\
              UserPasswordSet {USER} /PASSWORD:{password}\n\
@@ -153,17 +166,8 @@ impl Server {
         .map(drop)
     }
 
-    fn read_pin(&self) -> Result<String, LabError> {
-        let path = self.dir.join("server.pem");
-        let text = fs::read(&path).map_err(|source| LabError::io("read the server's certificate", source))?;
-        let certificate = pem::parse(text)
-            .map_err(|error| LabError::io("parse the server's certificate", std::io::Error::other(error)))?;
-        let hash: String = Sha256::digest(certificate.contents()).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(format!("sha256:{hash}"))
-    }
-
     fn set_up_tap(&mut self) -> Result<(), LabError> {
-        self.wait_until("the server's TAP", || Path::new("/proc/sys/net/ipv4/conf").join(SERVER_TAP).exists())?;
+        self.wait_until("the server's TAP", |world| world.has_interface(Side::Server, SERVER_TAP))?;
         ip_batch(
             &self.world,
             Side::Server,
@@ -172,10 +176,10 @@ impl Server {
         tune_tunnel_end(&self.world, Side::Server, SERVER_TAP, TUNNEL_SERVER_ADDRESS)
     }
 
-    /// Asks `ready` in the server's namespace until it says yes.
-    fn wait_until(&mut self, what: &str, ready: impl Fn() -> bool + Sync) -> Result<(), LabError> {
+    /// Asks `ready` until it says yes.
+    fn wait_until(&mut self, what: &str, ready: impl Fn(&World) -> Result<bool, LabError>) -> Result<(), LabError> {
         let deadline = Instant::now() + PATIENCE;
-        while !self.world.within(Side::Server, &ready)? {
+        while !ready(&self.world)? {
             if let Some(process) = &mut self.process
                 && let Some(status) = process.try_wait()?
             {
@@ -249,7 +253,6 @@ fn vendored_dir(options: &LabOptions) -> Result<PathBuf, LabError> {
 }
 
 /// Runs lines of vpncmd from a file (a password on the command line could be seen by others).
-/// vpncmd's status does not tell of a failed line, its output does.
 pub(crate) fn run_vpncmd(
     world: &Arc<World>,
     side: Side,
@@ -268,11 +271,21 @@ pub(crate) fn run_vpncmd(
     argv.extend([dir.as_ref(), program.as_ref()]);
     argv.extend(target);
     argv.push(&input);
-    let output = process::run_ok(world, side, &argv, None, PATIENCE)?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let deadline = Instant::now() + PATIENCE;
+    let output = loop {
+        let output = process::run(world, side, &argv, None, PATIENCE)?;
+        // The port answers a little earlier than the service behind it.
+        let refused = String::from_utf8_lossy(&output.stdout).contains("Connection to the server failed.");
+        if !refused || Instant::now() >= deadline {
+            break output;
+        }
+        thread::sleep(POLL);
+    };
     // The script may hold a password.
     fs::remove_file(&script).map_err(|source| LabError::io(format!("remove {}", script.display()), source))?;
-    if text.contains("Error occurred.") {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    // Its status does not tell of every failed line, its output does.
+    if !output.status.success() || text.contains("Error occurred.") {
         return Err(LabError::CommandFailed { command: "vpncmd".into(), status: output.status, output: text });
     }
     Ok(text)

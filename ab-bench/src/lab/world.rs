@@ -16,6 +16,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
@@ -76,7 +77,8 @@ impl World {
                 }
             })
             .map_err(|source| LabError::io("start the lab thread", source))?;
-        let entered = birth.recv().map_err(|_| LabError::io("enter namespaces", io::Error::other("the lab thread died")))?;
+        let entered =
+            birth.recv().map_err(|_| LabError::io("enter namespaces", io::Error::other("the lab thread died")))?;
         let (server_net, client_net, init) = entered?;
         Ok(Self { server_net, client_net, init: Mutex::new(init), jobs: Some(jobs), thread: Some(thread) })
     }
@@ -115,6 +117,42 @@ impl World {
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         })
+    }
+
+    /// Whether a TCP port is listened on. It is not connected to, so the listener does not notice.
+    pub(crate) fn listens(&self, side: Side, port: u16) -> Result<bool, LabError> {
+        // The lines are "  0: LOCAL:PORT REMOTE:PORT STATE …" in hexadecimal; state 0A is LISTEN.
+        let local = format!(":{port:04X}");
+        let in_table = |table: String| {
+            table.lines().any(|line| {
+                let mut fields = line.split_whitespace().skip(1);
+                fields.next().is_some_and(|address| address.ends_with(&local)) && fields.nth(1) == Some("0A")
+            })
+        };
+        self.within(side, || {
+            ["tcp", "tcp6"]
+                .iter()
+                .any(|name| std::fs::read_to_string(format!("/proc/thread-self/net/{name}")).is_ok_and(&in_table))
+        })
+    }
+
+    /// Whether an interface of this name is there.
+    pub(crate) fn has_interface(&self, side: Side, name: &str) -> Result<bool, LabError> {
+        self.within(side, || nix::net::if_::if_nametoindex(name).is_ok())
+    }
+
+    /// Waits until an interface is gone: that of a process that was killed goes with its last thread.
+    pub(crate) fn wait_gone(&self, side: Side, name: &str) -> Result<(), LabError> {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let deadline = Instant::now() + PATIENCE;
+        while self.has_interface(side, name)? {
+            if Instant::now() >= deadline {
+                let what = format!("the end of interface {name}");
+                return Err(LabError::TimedOut { what, after: PATIENCE, detail: String::new() });
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
     }
 
     fn net(&self, side: Side) -> &File {
@@ -190,9 +228,14 @@ fn make_dir_unseen(dir: &Path, mounts: &Path) -> Result<(), LabError> {
                 .map_err(|source| LabError::io(format!("create {}", path.display()), source))?;
         }
         let options = format!("lowerdir={},upperdir={},workdir={}", parent.display(), upper.display(), work.display());
-        mount(Some("cutover-lab"), parent, Some("overlay"), MsFlags::empty(), Some(options.as_str())).map_err(|errno| {
-            LabError::io(format!("cover {} by an overlay (`mkdir -p {}` helps)", parent.display(), dir.display()), errno)
-        })?;
+        mount(Some("cutover-lab"), parent, Some("overlay"), MsFlags::empty(), Some(options.as_str())).map_err(
+            |errno| {
+                LabError::io(
+                    format!("cover {} by an overlay (`mkdir -p {}` helps)", parent.display(), dir.display()),
+                    errno,
+                )
+            },
+        )?;
     }
     std::fs::create_dir(dir).map_err(|source| LabError::io(format!("create {} in the lab", dir.display()), source))
 }
