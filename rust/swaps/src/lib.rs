@@ -1,1 +1,64 @@
-//! One file per swapped C function.
+//! The swapped C functions, one file each, and the table of them that the registry makes.
+//!
+//! A swap's file is a shim: it checks its arguments as the C does, views C memory as slices, calls the safe
+//! code in `mayaqua` or `cedar`, and writes back. It holds no logic of its own, and states who owns the memory.
+//! `registry.rs` lists the swaps; `docs/ADDING_A_SWAP.md` says how to add one.
+
+pub mod interface;
+mod memory;
+
+include!("registry.rs");
+
+/// What the registry means here: per line a module, a static switch, and a place in [`ENTRIES`].
+macro_rules! lines {
+    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident;)*) => {
+        $(#[cfg($name)] pub mod $name;)*
+
+        /// A swap's place among the counters: its line in the registry.
+        #[allow(non_camel_case_types, dead_code)]
+        enum Index { $($name),* }
+
+        pastey::paste! {
+            $(
+                #[doc = "The switch of `" $symbol "`."]
+                #[cfg($name)]
+                pub static [<$name:upper>]: switch::Swap = switch::Swap::new(switch::Info {
+                    index: Index::$name as usize,
+                    name: stringify!($name),
+                    symbol: stringify!($symbol),
+                    file: $file,
+                    group: stringify!($group),
+                    contract: switch::Contract::[<$contract:camel>],
+                });
+            )*
+        }
+
+        /// Every swap of this build, in the registry's order.
+        pub static ENTRIES: &[&switch::Entry] = &[$(#[cfg($name)] &$name::ENTRY),*];
+
+        /// Every line of the registry, whether this build has the swap or not.
+        pub static REGISTRY: &[Line] = &[$(Line {
+            name: stringify!($name),
+            symbol: stringify!($symbol),
+            file: $file,
+            group: stringify!($group),
+            contract: stringify!($contract),
+        }),*];
+    };
+}
+with_registry!(lines);
+
+/// One line of the registry, as the generated documents show it.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    /// Rust name: module, test, bench and feature.
+    pub name: &'static str,
+    /// C function.
+    pub symbol: &'static str,
+    /// The C file that defines it, under the vendored `src/`.
+    pub file: &'static str,
+    /// The group it is switched with.
+    pub group: &'static str,
+    /// `pure`, `cloned` or `effect`.
+    pub contract: &'static str,
+}

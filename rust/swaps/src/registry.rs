@@ -1,18 +1,23 @@
-// The registry of swaps, one line each; read by the root build.rs (which renames the C definition)
-// and by this crate (which declares the module and its static). Both give `registry!` its meaning.
+// The registry of swaps, one line each; included by the root build.rs (which renames the C definitions), by this
+// crate (which declares modules and statics), its tests and its benches. Each hands `with_registry!` a macro of
+// its own, which gets the lines.
 //
 //   <rust name> = <C symbol> in "<file under src/>", <group>, <contract>;
 //
 // docs/ADDING_A_SWAP.md says what else a swap needs; docs/SWAPS.md is the table made of these lines.
-registry! {
-    new_block = NewBlock in "Cedar/Connection.c", framing, cloned;
-    free_block = FreeBlock in "Cedar/Connection.c", framing, effect;
-    write_fifo = WriteFifo in "Mayaqua/Memory.c", framing, cloned;
-    read_fifo = ReadFifo in "Mayaqua/Memory.c", framing, cloned;
-    get_fifo_pointer = GetFifoPointer in "Mayaqua/Memory.c", framing, pure;
-    is_priority_highest_packet_for_qos = IsPriorityHighestPacketForQoS in "Cedar/Session.c", session, pure;
-    endian16 = Endian16 in "Mayaqua/Memory.c", memory, pure;
-    endian32 = Endian32 in "Mayaqua/Memory.c", memory, pure;
-    endian64 = Endian64 in "Mayaqua/Memory.c", memory, pure;
-    vlan_get_packet_adapter = VLanGetPacketAdapter in "Cedar/VLanUnix.c", adapter, effect;
+macro_rules! with_registry {
+    ($lines:ident) => {
+        $lines! {
+            new_block = NewBlock in "Cedar/Connection.c", framing, cloned;
+            free_block = FreeBlock in "Cedar/Connection.c", framing, effect;
+            write_fifo = WriteFifo in "Mayaqua/Memory.c", framing, cloned;
+            read_fifo = ReadFifo in "Mayaqua/Memory.c", framing, cloned;
+            get_fifo_pointer = GetFifoPointer in "Mayaqua/Memory.c", framing, pure;
+            is_priority_highest_packet_for_qos = IsPriorityHighestPacketForQoS in "Cedar/Session.c", session, pure;
+            endian16 = Endian16 in "Mayaqua/Memory.c", memory, pure;
+            endian32 = Endian32 in "Mayaqua/Memory.c", memory, pure;
+            endian64 = Endian64 in "Mayaqua/Memory.c", memory, pure;
+            vlan_get_packet_adapter = VLanGetPacketAdapter in "Cedar/VLanUnix.c", adapter, effect;
+        }
+    };
 }

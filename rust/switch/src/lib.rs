@@ -112,7 +112,7 @@ pub use mismatch::{
     set_build_id,
 };
 pub use mode::{Contract, Mode, Setting, Source, UnknownMode};
-pub use panic::install_panic_hook;
+pub use panic::{guard, install_panic_hook};
 pub use session::{SessionGuard, current_session, enter_session};
 pub use spec::{ModeSpec, SpecEntry, SpecError, Specificity};
 pub use swap::{Counters, Info, RECORDS_MAX, Refusal, SelfTest, Status, Swap};

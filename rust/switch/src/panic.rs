@@ -20,8 +20,10 @@ thread_local! {
 }
 
 /// Runs the Rust side of `swap`. A panic is counted, demotes the swap to C, and gives `None`.
+///
+/// For functions that C reaches by pointer; those that have a dispatcher are guarded by it.
 #[inline(always)]
-pub(crate) fn guard<R>(swap: &'static Swap, rust: impl FnOnce() -> R) -> Option<R> {
+pub fn guard<R>(swap: &'static Swap, rust: impl FnOnce() -> R) -> Option<R> {
     let outer = RUNNING.replace(Some(swap));
     // Nothing that a panic may have left half changed is looked at again except by the swapped
     // function's own contract: pure has no state, cloned writes back last, effect is not rerun.

@@ -1,0 +1,34 @@
+//! `Endian64`: a number of 64 bits between the host's byte order and the network's.
+
+use softether_sys::UINT64;
+
+switch::swap! {
+    /// Swaps between the host's and the network's byte order (C: `Endian64`, Mayaqua/Memory.c).
+    pub unsafe extern "C" fn Endian64(src: UINT64) -> UINT64;
+    swap: crate::ENDIAN64,
+    signature: softether_sys::Endian64,
+    c: c_Endian64,
+    contract: pure,
+    rust: rust,
+    self_test: self_test,
+}
+
+/// The Rust side.
+///
+/// # Safety
+/// None: it takes any number. `unsafe` is the macro's form.
+pub unsafe fn rust(src: UINT64) -> UINT64 {
+    mayaqua::memory::endian64(src)
+}
+
+/// Both sides on the edges of the type.
+fn self_test() -> Result<(), String> {
+    for src in [0, 1, 0x1234, UINT64::MAX - 1, UINT64::MAX] {
+        // SAFETY: both sides take any number.
+        let (c, rust) = unsafe { (c_Endian64(src), rust(src)) };
+        if c != rust {
+            return Err(format!("{src:#x}: c {c:#x}, rust {rust:#x}"));
+        }
+    }
+    Ok(())
+}

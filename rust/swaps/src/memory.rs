@@ -1,0 +1,63 @@
+//! Mayaqua's heap and counters as the shims use them. Memory that crosses a seam is Mayaqua's: it has a header and
+//! a canary that only its own functions know.
+
+pub mod fifo;
+
+use softether_sys as sys;
+use std::ffi::c_void;
+use std::slice;
+
+/// `size` bytes of Mayaqua memory, not initialised. Mayaqua ends the process rather than return null.
+pub fn malloc(size: u32) -> *mut c_void {
+    // SAFETY: Malloc takes any size.
+    unsafe { sys::Malloc(size) }
+}
+
+/// Gives memory of [`malloc`] back; null is ignored, as by the C.
+///
+/// # Safety
+/// `memory` came from Mayaqua and is used no more.
+pub unsafe fn free(memory: *mut c_void) {
+    // SAFETY: the caller's.
+    unsafe { sys::Free(memory) }
+}
+
+/// A copy of `bytes` in Mayaqua memory.
+pub fn malloc_copy(bytes: &[u8]) -> *mut c_void {
+    let copy = malloc(index(bytes.len()));
+    // SAFETY: the new memory holds bytes.len() bytes and overlaps nothing.
+    unsafe { copy.cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    copy
+}
+
+/// The bytes behind a C pointer; empty if there are none, whatever the pointer.
+///
+/// # Safety
+/// `size` bytes at `data` stay readable and unwritten for `'a`.
+pub unsafe fn view<'a>(data: *const c_void, size: u32) -> &'a [u8] {
+    if data.is_null() || size == 0 {
+        return &[];
+    }
+    // SAFETY: the caller's.
+    unsafe { slice::from_raw_parts(data.cast(), size as usize) }
+}
+
+/// A length as the C counts: no block of Mayaqua's is larger than 32 bits can say.
+pub fn index(length: usize) -> u32 {
+    u32::try_from(length).expect("a length from C memory fits 32 bits")
+}
+
+/// Adds one to a counter of the kernel status, if it is kept (C: `KS_INC`, Mayaqua/Mayaqua.h).
+pub fn ks_inc(id: u32) {
+    // SAFETY: the lock of `id` guards both arrays, which have 128 places; ids are the header's constants.
+    unsafe {
+        if sys::IsTrackingEnabled() == 0 {
+            return;
+        }
+        sys::LockKernelStatus(id);
+        let place = id as usize;
+        sys::kernel_status[place] += 1;
+        sys::kernel_status_max[place] = sys::kernel_status_max[place].max(sys::kernel_status[place]);
+        sys::UnlockKernelStatus(id);
+    }
+}

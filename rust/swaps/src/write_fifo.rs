@@ -1,0 +1,85 @@
+//! `WriteFifo`: appends bytes to a FIFO.
+//!
+//! Ownership: `p` stays the caller's; the block is the FIFO's Mayaqua memory and may move. The caller holds the
+//! FIFO's lock where it has one.
+
+use crate::memory;
+use crate::memory::fifo;
+use mayaqua::fifo::plan_write;
+use softether_sys::{FIFO, KS_WRITE_FIFO_COUNT, ReAlloc, UINT};
+use std::ffi::c_void;
+use switch::{Control, Verdict};
+
+switch::swap! {
+    /// Appends `size` bytes to a FIFO (C: `WriteFifo`, Mayaqua/Memory.c). Null `p` leaves them as they are in memory;
+    /// a null FIFO and size 0 are ignored.
+    pub unsafe extern "C" fn WriteFifo(f: *mut FIFO, p: *mut c_void, size: UINT);
+    swap: crate::WRITE_FIFO,
+    signature: softether_sys::WriteFifo,
+    c: c_WriteFifo,
+    contract: cloned(shadow),
+    rust: rust,
+    self_test: self_test,
+}
+
+/// The Rust side.
+///
+/// # Safety
+/// `f` is null or a FIFO that nobody else uses meanwhile; `p` is null or `size` readable bytes outside it.
+pub unsafe fn rust(f: *mut FIFO, p: *mut c_void, size: UINT) {
+    if f.is_null() || size == 0 {
+        return;
+    }
+    // SAFETY: the caller's.
+    let fifo = unsafe { &mut *f };
+    // A FIFO of 4 GiB is a leak, not traffic: the C corrupts its heap here, Rust leaves it to C's failure handling.
+    let plan = plan_write(fifo.pos, fifo.size, fifo.memsize, size).expect("a FIFO below 4 GiB");
+    if plan.memsize != fifo.memsize {
+        // SAFETY: the block is Mayaqua memory: every FIFO is made with one.
+        fifo.p = unsafe { ReAlloc(fifo.p, plan.memsize) };
+        fifo.memsize = plan.memsize;
+    }
+    if !p.is_null() {
+        // SAFETY: the plan's offset + size lies in the block; `p` is outside it.
+        unsafe {
+            let end = fifo.p.cast::<u8>().add(plan.offset as usize);
+            end.copy_from_nonoverlapping(p.cast(), size as usize);
+        }
+    }
+    fifo.size = plan.size;
+    fifo.total_write_size += u64::from(size);
+    memory::ks_inc(KS_WRITE_FIFO_COUNT);
+}
+
+/// Runs Rust on a copy of the FIFO and compares the two.
+unsafe fn shadow(f: *mut FIFO, p: *mut c_void, size: UINT, control: Control<'_, ()>) -> Verdict {
+    if f.is_null() {
+        control.run();
+        return Ok(());
+    }
+    // SAFETY: the caller's; the copy is made before C writes.
+    let mut copy = unsafe { fifo::Copy::of(&*f) };
+    control.run();
+    // SAFETY: the copy is a FIFO of its own.
+    unsafe { rust(copy.as_mut(), p, size) };
+    // With null `p` the appended bytes are whatever the memory held, which differs between two blocks.
+    let compared = if p.is_null() { unsafe { (*f).size }.saturating_sub(size) } else { u32::MAX };
+    // SAFETY: the caller's.
+    unsafe { fifo::compare(&*f, copy.as_mut(), compared) }
+}
+
+/// Both sides on a FIFO that grows from nothing over two steps.
+fn self_test() -> Result<(), String> {
+    let mut bytes: Vec<u8> = (0..30_000).map(|i| i as u8).collect();
+    let (mut c, mut candidate) = (fifo::Copy::holding(&[]), fifo::Copy::holding(&[]));
+    for size in [0, 1, 4095, 1, 30_000] {
+        let p = bytes.as_mut_ptr().cast();
+        // SAFETY: both FIFOs are ours, and size is at most the bytes'.
+        unsafe {
+            c_WriteFifo(c.as_mut(), p, size);
+            rust(candidate.as_mut(), p, size);
+            fifo::compare(c.as_mut(), candidate.as_mut(), u32::MAX).map_err(|difference| format!("{size} bytes: {difference}"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! Every swap of the registry, the same test body on both sides.
+//!
+//! A swap's file here gives its `body`: it calls the function it is handed with edge values first and random ones
+//! after, asserts what must hold on either side, and returns a trace of all it saw. The traces of C and Rust must be
+//! equal, and the same body through the dispatcher in shadow mode must find no mismatch.
+
+#[macro_use]
+mod support;
+
+include!("../../src/registry.rs");
+
+macro_rules! lines {
+    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident;)*) => {
+        $(
+            #[cfg($name)]
+            #[allow(dead_code, reason = "`work` is the benchmark's part")]
+            mod $name;
+        )*
+    };
+}
+with_registry!(lines);
+
+/// Both sides are really there, and are different code.
+#[test]
+fn the_sides_are_different_code() {
+    for entry in swaps::ENTRIES {
+        let (c, rust) = ((entry.c_address)(), (entry.rust_address)());
+        assert_ne!(c, rust, "{} has one side only", entry.swap.info().name);
+    }
+}
+
+/// The self-tests that run at the start of the client pass, and there is one for each swap.
+#[test]
+fn self_tests_pass() {
+    support::start();
+    let board = switch::Switchboard::new(swaps::ENTRIES);
+    assert_eq!(board.self_test_all(), []);
+}

@@ -1,0 +1,100 @@
+//! What the differential tests and the benches share: starting Mayaqua, random input, and the frame of one test.
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::ffi::CString;
+use std::sync::Once;
+
+/// What a body saw, step by step, without addresses.
+pub type Trace = Vec<String>;
+
+/// Starts the C library as a program would, once per process.
+pub fn start() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        let program = std::env::current_exe().expect("the test's own path");
+        let name = CString::new(program.to_str().expect("a path in UTF-8")).expect("a path without NUL");
+        let mut arguments = [name.into_raw()];
+        // SAFETY: called once, before any other function of Mayaqua; the argument lives as long as the process.
+        // Minimal mode leaves out the message tables, which no swapped function reads.
+        unsafe {
+            softether_sys::MayaquaMinimalMode();
+            softether_sys::InitMayaqua(0, 0, 1, arguments.as_mut_ptr());
+        }
+    });
+}
+
+/// Random input that is the same for both sides: from `CUTOVER_TEST_SEED`, or a fixed seed.
+pub fn random() -> StdRng {
+    let seed = std::env::var("CUTOVER_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0x5EED);
+    println!("CUTOVER_TEST_SEED={seed}");
+    StdRng::seed_from_u64(seed)
+}
+
+/// Random bytes, half of the time of few different values, so that they compress.
+pub fn bytes(random: &mut StdRng, size: usize) -> Vec<u8> {
+    let mask = if random.random() { 0xff } else { 0x03 };
+    (0..size).map(|_| random.random::<u8>() & mask).collect()
+}
+
+/// A short stand-in for bytes in a trace: length and hash.
+pub fn summary(bytes: &[u8]) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    format!("{} bytes {:016x}", bytes.len(), hasher.finish())
+}
+
+/// Writes the tests of one swap around its `body`, and the rows of its benchmark around its `work`.
+///
+/// ```ignore
+/// both_sides! { new_block: fn NewBlock c_NewBlock(data: *mut c_void, size: UINT, compress: c_int) -> *mut BLOCK }
+/// fn body(function: Function) -> Trace { … }
+/// pub fn work(function: Function) -> impl FnMut() { … }
+/// ```
+macro_rules! both_sides {
+    ($name:ident: fn $symbol:ident $c:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)?) => {
+        /// Either side, or the dispatcher before them.
+        pub type Function = unsafe fn($($ty),*) $(-> $ret)?;
+
+        /// The vendored C.
+        // SAFETY: as for the function itself.
+        pub const C: Function = |$($arg),*| unsafe { swaps::$name::$c($($arg),*) };
+        /// The Rust side.
+        // SAFETY: as for the function itself.
+        pub const RUST: Function = |$($arg),*| unsafe { swaps::$name::rust($($arg),*) };
+        /// What everyone calls.
+        // SAFETY: as for the function itself.
+        pub const DISPATCHER: Function = |$($arg),*| unsafe { swaps::$name::$symbol($($arg),*) };
+
+        #[cfg(test)]
+        #[test]
+        fn c_and_rust_agree() {
+            $crate::support::start();
+            let (c, rust) = (body(C), body(RUST));
+            assert!(!c.is_empty(), "the body saw nothing");
+            for (step, (c, rust)) in c.iter().zip(&rust).enumerate() {
+                assert_eq!(c, rust, "step {step}: C left, Rust right");
+            }
+            assert_eq!(c.len(), rust.len(), "one side took more steps");
+        }
+
+        #[cfg(test)]
+        #[test]
+        fn shadow_finds_nothing() {
+            use switch::{Contract, Setting, Source};
+            $crate::support::start();
+            let swap = swaps::$name::ENTRY.swap;
+            let shadow = Setting::SHADOW;
+            if swap.info().contract == Contract::Effect {
+                assert!(swap.set(shadow, Source::Api).is_err(), "an effect must not be shadowed");
+                return;
+            }
+            swap.set(shadow, Source::Api).expect("to be set");
+            assert_eq!(body(DISPATCHER), body(C), "a shadowed call returns what C returns");
+            let counters = swap.counters();
+            assert!(counters.calls_shadow > 0, "nothing was shadowed");
+            assert_eq!((counters.mismatches, counters.panics), (0, 0), "{:?}", swap.records());
+        }
+    };
+}
