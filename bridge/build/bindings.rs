@@ -1,15 +1,15 @@
 //! Runs bindgen on the headers, and has the C compiler confirm every layout that bindgen found.
 
-use crate::compile::{Compiler, Unit};
+use crate::compile::{self, Compiler, Unit};
 use std::collections::HashSet;
+use std::fs;
 use std::path::Path;
-use std::{fs, process};
 
 /// Declarations of all that Mayaqua and Cedar export, as Rust source; from the cache if nothing changed.
 pub fn generate(compiler: &Compiler, wrapper: &Path, src: &Path) -> Result<String, String> {
     println!("cargo::rerun-if-changed={}", wrapper.display());
     let text = fs::read(wrapper).map_err(|e| format!("{}: {e}", wrapper.display()))?;
-    let cached = compiler.cache_path("bindings", &[&text, include_bytes!("bindings.rs")]).with_extension("rs");
+    let cached = compiler.cache_path("bindings.rs", &[&text, include_bytes!("bindings.rs")]);
     if let Ok(bindings) = fs::read_to_string(&cached) {
         return Ok(bindings);
     }
@@ -25,7 +25,7 @@ pub fn generate(compiler: &Compiler, wrapper: &Path, src: &Path) -> Result<Strin
         .generate()
         .map_err(|e| format!("bindgen: {e}. If libclang is missing: `apt-get install libclang-dev`."))?
         .to_string();
-    let partial = cached.with_extension(format!("part{}", process::id()));
+    let partial = compile::partial(&cached);
     fs::write(&partial, &bindings)
         .and_then(|()| fs::rename(&partial, &cached))
         .map_err(|e| format!("{}: {e}", cached.display()))?;

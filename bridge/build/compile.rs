@@ -108,15 +108,15 @@ impl<'a> Compiler<'a> {
         arguments
     }
 
-    /// A path in the cache for something made from the headers and `inputs`, named `<label>-<hash>`.
-    pub fn cache_path(&self, label: &str, inputs: &[&[u8]]) -> PathBuf {
+    /// A path in the cache for something made from the headers and `inputs`, named `<hash>-<name>`.
+    pub fn cache_path(&self, name: &str, inputs: &[&[u8]]) -> PathBuf {
         let mut hash = Sha256::new();
         hash.update(&self.environment);
         for input in inputs {
             hash.update(input.len().to_le_bytes());
             hash.update(input);
         }
-        self.cache.join(format!("{label}-{}", &hex(hash)[..32]))
+        self.cache.join(format!("{}-{name}", &hex(hash)[..32]))
     }
 
     /// Objects for `units`, in their order; only those that the cache lacks are compiled.
@@ -125,8 +125,8 @@ impl<'a> Compiler<'a> {
         let cached: Vec<PathBuf> = units
             .iter()
             .map(|unit| {
-                let label = unit.name.replace('/', "-");
-                self.cache_path(&label, &[flags.as_bytes(), unit.name.as_bytes(), &unit.text]).with_extension("o")
+                let name = format!("{}.o", unit.name.replace('/', "-"));
+                self.cache_path(&name, &[flags.as_bytes(), unit.name.as_bytes(), &unit.text])
             })
             .collect();
 
@@ -155,7 +155,7 @@ impl<'a> Compiler<'a> {
 
     /// Links a program from objects, leaving out what it does not reach.
     pub fn link(&self, objects: &[PathBuf], program: &Path) -> Result<(), String> {
-        let partial = program.with_extension(format!("part{}", std::process::id()));
+        let partial = partial(program);
         let mut command = cc::Build::new().get_compiler().to_command();
         command.arg("-Wl,--gc-sections").arg("-o").arg(&partial).args(objects);
         command.args(crate::LIBRARIES.iter().map(|library| format!("-l{library}")));
@@ -201,7 +201,7 @@ fn write_copy(copies: &Path, unit: &Unit) -> Result<PathBuf, String> {
 
 /// Copies a finished file to its place in one step, so that builds at the same time never see half of it.
 pub fn keep(from: &Path, to: &Path) -> Result<(), String> {
-    let partial = to.with_extension(format!("part{}", std::process::id()));
+    let partial = partial(to);
     let copy = || {
         if let Some(parent) = to.parent() {
             fs::create_dir_all(parent)?;
@@ -210,6 +210,13 @@ pub fn keep(from: &Path, to: &Path) -> Result<(), String> {
         fs::rename(&partial, to)
     };
     copy().map_err(|e: std::io::Error| format!("{}: {e}", to.display()))
+}
+
+/// A name beside `path` that no other process writes to.
+pub fn partial(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".part{}", std::process::id()));
+    PathBuf::from(name)
 }
 
 fn hex(hash: Sha256) -> String {

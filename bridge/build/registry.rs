@@ -10,13 +10,15 @@ pub struct Swap {
     pub file: &'static str,
 }
 
-macro_rules! registry {
+include!("../../rust/swaps/src/registry.rs");
+
+macro_rules! lines {
     ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident;)*) => {
         /// Every swap of the registry, enabled or not.
         pub const SWAPS: &[Swap] = &[$(Swap { name: stringify!($name), symbol: stringify!($symbol), file: $file }),*];
     };
 }
-include!("../../rust/swaps/src/registry.rs");
+with_registry!(lines);
 
 /// The swaps whose cargo feature is on.
 pub fn enabled() -> Vec<&'static Swap> {
