@@ -1,1 +1,21 @@
-//! The static library that the Zig client links.
+//! The one static library that the Zig client links: SoftEther's C, the Rust sides of the swaps, and the functions of
+//! `bridge/cutover.h`, which is generated from this crate.
+//!
+//! Every function here is safe to call from any thread unless it says otherwise, returns a [`Status`] or a pointer,
+//! never lets a panic out, and leaves the text of a failure to [`error::cutover_last_error`]. Strings that come in are
+//! NUL-terminated UTF-8; strings that go out say whose they are.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `lifecycle.rs` | starting and ending: versions, capabilities, self-tests |
+//! | `modes.rs` | which side of each swap runs, and what was counted |
+//! | `interface.rs` | the network interface |
+//! | `error.rs` | status codes, the last error, the panic boundary |
+
+pub mod error;
+pub mod interface;
+pub mod lifecycle;
+pub mod modes;
+mod text;
+
+pub use error::Status;

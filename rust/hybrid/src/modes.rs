@@ -1,0 +1,49 @@
+//! Which side of each swap runs, and what was counted.
+
+use crate::error::{Status, boundary, failed, guarded};
+use crate::text;
+use std::ffi::c_char;
+use std::sync::OnceLock;
+use switch::{ModeSpec, Source, Switchboard};
+
+/// All swaps of this build.
+pub(crate) fn board() -> Switchboard {
+    static BOARD: OnceLock<Switchboard> = OnceLock::new();
+    *BOARD.get_or_init(|| Switchboard::new(swaps::ENTRIES))
+}
+
+/// Applies modes. What single swaps refuse under a group or `*` is logged; what is wrong altogether is an error.
+pub(crate) fn apply(spec: &ModeSpec, source: Source) -> Result<(), Status> {
+    if swaps::ENTRIES.is_empty() {
+        return Ok(());
+    }
+    let refusals = board().apply(spec, source).map_err(|error| failed(Status::Invalid, error))?;
+    for refusal in refusals {
+        tracing::debug!(%refusal, "a swap keeps its mode");
+    }
+    Ok(())
+}
+
+/// Sets modes as a person's act, which also promotes demoted swaps: `new_block=shadow,framing=rust@10%,*=c`.
+///
+/// # Errors
+/// `Invalid` with the place of the mistake; nothing is set then.
+///
+/// # Safety
+/// `modes` is a string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cutover_swaps_set(modes: *const c_char) -> Status {
+    guarded(|| {
+        // SAFETY: the caller's.
+        let modes = unsafe { text::from_c(modes, "modes") }?;
+        let spec = ModeSpec::parse(modes).map_err(|error| failed(Status::Invalid, error))?;
+        apply(&spec, Source::Api)
+    })
+}
+
+/// All swaps with their modes and counters, as JSON with a `schema_version` (docs/ABI.md). To be given back by
+/// `cutover_string_free`; null after a failure.
+#[unsafe(no_mangle)]
+pub extern "C" fn cutover_swaps_json() -> *mut c_char {
+    boundary(std::ptr::null_mut(), || text::to_c(&board().to_json()).into_raw())
+}
