@@ -166,10 +166,15 @@ pub fn swap_mode(pattern: &str, mode: &str) -> Result<String, Wrong> {
     }
     let (side, percent) = mode.split_once('@').map_or((mode, None), |(side, rest)| (side, Some(rest)));
     let is_percent = |text: &str| text.strip_suffix('%').and_then(|n| n.parse::<u8>().ok()).is_some_and(|n| n <= 100);
-    if !["c", "shadow", "rust"].contains(&side) || !percent.is_none_or(is_percent) {
+    let is_mode = match side {
+        "c" => percent.is_none(),
+        "shadow" | "rust" => percent.is_none_or(is_percent),
+        _ => false,
+    };
+    if !is_mode {
         return Err(Wrong::new(
             format!("{pattern:?} has the mode {mode:?}"),
-            "write \"c\", \"shadow\" or \"rust\", with a share if you like: \"rust@10%\"",
+            "write \"c\", \"shadow\" or \"rust\", the last two with a share if you like: \"rust@10%\"",
         ));
     }
     Ok(format!("{pattern}={mode}"))
@@ -303,6 +308,7 @@ mod tests {
             ("a", ""),
             ("a", "Rust"),
             ("a", "rust@"),
+            ("a", "c@10%"),
             ("a", "rust@10"),
             ("a", "rust@101%"),
             ("a", "rust@-1%"),
