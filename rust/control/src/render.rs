@@ -34,8 +34,10 @@ pub struct SwapRow {
     pub mode: String,
     /// The share of sessions or calls the mode applies to.
     pub percent: Option<u64>,
-    /// True when a mismatch or a panic put it back on C.
-    pub demoted: bool,
+    /// Why it was put back on C, if it was.
+    pub demoted: Option<String>,
+    /// `not run`, `passed`, or `failed: ` and the reason.
+    pub self_test: String,
     /// Calls per side.
     pub calls: Calls,
     /// Shadow comparisons that differed.
@@ -114,7 +116,7 @@ pub struct Traffic {
 }
 
 /// Renders the answer to `swaps` in at most `width` columns, if a width is given. Swaps that were
-/// demoted get a line of their own below the table.
+/// demoted, or failed their self-test, get a line of their own below the table.
 ///
 /// # Errors
 /// The answer is not of the form of [`SwapTable`].
@@ -141,17 +143,22 @@ pub fn swaps(answer: &Value, width: Option<u16>) -> Result<String, serde_json::E
         let counts = counts.map(|count| Cell::new(count).set_alignment(CellAlignment::Right));
         table.add_row(texts.into_iter().chain(counts));
     }
-    let demoted = answer.swaps.iter().filter(|swap| swap.demoted);
-    let notes: String = demoted.map(|swap| {
-        let SwapRow { name, mismatches, panics, .. } = swap;
-        format!("! {name} was put back on C: mismatches {mismatches}, panics {panics}; `cutover swaps --json` has the records\n")
-    }).collect();
+    let notes: String = answer.swaps.iter().filter_map(note).collect();
     Ok(format!("{table}\n{notes}"))
+}
+
+fn note(swap: &SwapRow) -> Option<String> {
+    let SwapRow { name, demoted, self_test, .. } = swap;
+    if let Some(why) = demoted {
+        return Some(format!("! {name} was put back on C: {why}; `cutover swaps --json` has the records\n"));
+    }
+    let why = self_test.strip_prefix("failed: ")?;
+    Some(format!("! {name} stays on C: its self-test failed: {why}\n"))
 }
 
 fn mode(swap: &SwapRow) -> String {
     let share = swap.percent.filter(|percent| *percent != 100).map(|percent| format!("@{percent}%"));
-    let demoted = if swap.demoted { " (demoted)" } else { "" };
+    let demoted = if swap.demoted.is_some() { " (demoted)" } else { "" };
     format!("{}{}{demoted}", swap.mode, share.unwrap_or_default())
 }
 
@@ -229,9 +236,10 @@ mod tests {
     fn answer() -> Value {
         json!({"schema_version": 1, "future": true, "swaps": [
             {"name": "new_block", "symbol": "NewBlock", "file": "Cedar/Connection.c", "group": "framing",
-             "contract": "cloned", "mode": "rust", "percent": 10, "source": "environment", "demoted": false,
+             "contract": "cloned", "mode": "rust", "percent": 10, "source": "environment", "demoted": null, "self_test": "passed",
              "calls": {"c": 12, "rust": u64::MAX, "shadow": 0}, "mismatches": 0, "panics": 0},
-            {"name": "free_block", "symbol": "FreeBlock", "mode": "c", "demoted": true, "mismatches": 3, "panics": 1},
+            {"name": "free_block", "symbol": "FreeBlock", "mode": "c", "demoted": "result differs", "mismatches": 3, "panics": 1},
+            {"name": "read_fifo", "mode": "c", "self_test": "failed: empty FIFO"},
         ]})
     }
 
@@ -245,7 +253,8 @@ mod tests {
             "rust@10%",
             "18446744073709551615",
             "c (demoted)",
-            "! free_block was put back on C: mismatches 3, panics 1",
+            "! free_block was put back on C: result differs;",
+            "! read_fifo stays on C: its self-test failed: empty FIFO",
         ] {
             assert!(text.contains(part), "{text}");
         }
@@ -254,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_width_is_kept_and_an_empty_table_is_a_table() {
-        for line in swaps(&answer(), Some(100)).unwrap().lines().take(6) {
+        for line in swaps(&answer(), Some(100)).unwrap().lines().take(8) {
             assert!(line.chars().count() <= 100, "{line}");
         }
         assert!(swaps(&json!({}), None).unwrap().contains("mismatches"));
