@@ -2,5 +2,7 @@
 //!
 //! Nothing here is part of the client: this crate looks at it from outside.
 
+pub mod ab;
 pub mod frames;
 pub mod lab;
+pub mod stats;

@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 pub use check::{Checker, Damage, FrameReport};
 pub use pattern::{ETHERTYPE, FRAME_SIZE_MAX, FRAME_SIZE_MIN, FrameSizes, MacAddress, Pattern};
 pub use socket::PacketSocket;
@@ -25,7 +27,8 @@ pub use socket::PacketSocket;
 const STALL: Duration = Duration::from_millis(300);
 
 /// Which way frames go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// From the client to the server.
     Up,

@@ -320,7 +320,8 @@ fn start_cutover(
     let path = dir.join("lab.toml");
     fs::write(&path, text).map_err(|source| LabError::io(format!("write {}", path.display()), source))?;
     let mut command = logged(Command::new(program), &dir)?;
-    command.arg("up").arg(&path).envs(spec.env.iter().cloned());
+    // What the caller's environment says about swaps would falsify comparisons.
+    command.arg("up").arg(&path).env_remove("CUTOVER_SWAPS").envs(spec.env.iter().cloned());
     let process = lab.spawn(Side::Client, command)?;
     Ok(Client { process, interface: spec.interface.clone(), dir, connect_time: Duration::ZERO, official: false })
 }
