@@ -15,7 +15,8 @@ mod table;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use host::{Host, MachineCpu};
+pub use host::Host;
+use host::MachineCpu;
 pub use plan::{Effort, orders};
 pub use plot::draw;
 pub use report::{
@@ -40,7 +41,7 @@ pub struct Contestant {
 /// What to compare and how thoroughly.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The first one is the baseline.
+    /// The first one is the baseline (the next one if it fails in the warm-up); at least one.
     pub contestants: Vec<Contestant>,
     /// Whose server.
     pub server: ServerKind,
@@ -77,8 +78,13 @@ pub fn run(options: &Options, mut progress: impl FnMut(Progress<'_>) -> bool) ->
     let started = Instant::now();
     let lab = Lab::start(&LabOptions { server: options.server, server_dir: None })?;
     let _iperf = lab.serve_iperf()?;
-    let mut arena =
-        Arena { lab: &lab, options, report: new_report(options), out: vec![false; options.contestants.len()] };
+    let mut arena = Arena {
+        lab: &lab,
+        options,
+        report: new_report(options),
+        out: vec![false; options.contestants.len()],
+        baseline: 0,
+    };
 
     let warm_up = (0, (0..options.contestants.len()).collect::<Vec<_>>());
     let measured = (1..).zip(orders(options.slots(), options.effort.rounds, options.seed));
@@ -86,6 +92,10 @@ pub fn run(options: &Options, mut progress: impl FnMut(Progress<'_>) -> bool) ->
     let mut done = 0;
     let mut complete = true;
     'rounds: for (round, order) in std::iter::once(warm_up).chain(measured) {
+        if round == 1 {
+            // Who fails later takes the comparison with it; nobody steps in halfway.
+            arena.baseline = arena.out.iter().position(|out| !out).unwrap_or(0);
+        }
         for slot in order {
             let contestant = arena.name(slot);
             if !progress(Progress { done, of, round, contestant }) {
@@ -97,6 +107,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(Progress<'_>) -> bool) ->
         }
     }
     let mut report = arena.report;
+    report.baseline = options.contestants[arena.baseline].name.clone();
     report.complete = complete;
     report.duration_s = started.elapsed().as_secs_f64();
     report.compare();
@@ -146,12 +157,13 @@ struct Arena<'a> {
     report: Report,
     // Who has failed, by contestant.
     out: Vec<bool>,
+    baseline: usize,
 }
 
 impl<'a> Arena<'a> {
     /// The contestant of a slot: the slot after the last one is the baseline again.
     fn contestant(&self, slot: usize) -> usize {
-        if slot < self.options.contestants.len() { slot } else { 0 }
+        if slot < self.options.contestants.len() { slot } else { self.baseline }
     }
 
     fn name(&self, slot: usize) -> &'a str {
@@ -235,7 +247,7 @@ impl<'a> Arena<'a> {
     fn cipher(&self) -> Result<String, LabError> {
         let sessions = self.lab.server().vpncmd(&format!("Hub {HUB}\nSessionList\n"))?;
         let names = sessions.lines().filter_map(|line| line.strip_prefix("Session Name")?.split_once('|'));
-        let Some((_, name)) = names.filter(|(_, name)| name.contains("-TEST-")).last() else {
+        let Some((_, name)) = names.filter(|(_, name)| name.contains("-TEST-")).next_back() else {
             return Ok(String::new());
         };
         let session = self.lab.server().vpncmd(&format!("Hub {HUB}\nSessionGet {}\n", name.trim()))?;

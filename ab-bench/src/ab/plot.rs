@@ -69,7 +69,7 @@ impl Axis {
     /// Round ratios inside the axis, at most about ten.
     fn ticks(&self) -> Vec<f64> {
         const FINE: [f64; 17] = [0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0, 0.4, 0.3, 0.2];
-        const COARSE: [f64; 11] = [0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0];
+        const COARSE: [f64; 14] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0];
         let inside = |ticks: &[f64]| -> Vec<f64> {
             ticks.iter().copied().filter(|tick| self.low <= *tick && *tick <= self.high).collect()
         };
@@ -85,7 +85,8 @@ fn title(area: &Area<'_>, report: &Report) -> Result<(), DrawError> {
         "SoftEther server: {}. Linux {}, {} CPUs, {}. {} rounds of {} s, one TCP stream.",
         report.server, host.kernel, host.cpus, host.cpu, report.rounds, report.seconds_per_run
     );
-    write(area, &facts, (24, 54), 12.0, FAINT, HPos::Left)
+    write(area, &facts, (24, 54), 12.0, FAINT, HPos::Left)?;
+    write(area, "ratio to the baseline (95 %)", (WIDTH as i32 - 24, TOP - 12), 12.0, FAINT, HPos::Right)
 }
 
 fn grid(area: &Area<'_>, axis: &Axis, bottom: i32) -> Result<(), DrawError> {
@@ -96,7 +97,7 @@ fn grid(area: &Area<'_>, axis: &Axis, bottom: i32) -> Result<(), DrawError> {
         area.draw(&PathElement::new([(x, TOP - 6), (x, bottom)], style))?;
         write(area, &format!("{tick}"), (x, bottom + 14), 12.0, FAINT, HPos::Center)?;
     }
-    let legend = "ratio to the baseline: dots are pairs of runs, bars are 95 % intervals of their geometric mean, grey is the noise";
+    let legend = "Dots: pairs of runs. Bars: 95 % intervals of their geometric mean. Green: better, red: worse. Grey band: the noise.";
     write(area, legend, (24, bottom + 42), 12.0, FAINT, HPos::Left)
 }
 

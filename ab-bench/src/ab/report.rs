@@ -37,8 +37,10 @@ pub struct Report {
     pub host: Host,
     /// How the sessions were set up, the same for everybody.
     pub session: SessionFacts,
-    /// Who was compared; the first one is the baseline.
+    /// Who was compared.
     pub contestants: Vec<ContestantFacts>,
+    /// Against whom: the first contestant whose warm-up succeeded.
+    pub baseline: String,
     /// What went wrong.
     pub failures: Vec<Failure>,
     /// Every run, in the order in which they ran.
@@ -211,15 +213,13 @@ impl Report {
     /// Computes the rows from the runs.
     pub fn compare(&mut self) {
         let mut rows = Vec::new();
-        let Some(baseline) = self.contestants.first().map(|contestant| contestant.name.clone()) else {
-            return;
-        };
+        let baseline = self.baseline.clone();
         for metric in Metric::ALL {
             for direction in [Direction::Up, Direction::Down] {
                 let same = self.row(metric, direction, AGAIN, &baseline, None);
                 let noise = same.ratio;
                 rows.push(same);
-                for contestant in self.contestants.iter().skip(1) {
+                for contestant in self.contestants.iter().filter(|contestant| contestant.name != baseline) {
                     rows.push(self.row(metric, direction, &contestant.name, &baseline, noise));
                 }
             }
@@ -298,6 +298,7 @@ pub(super) fn empty(effort: Effort, seed: u64, server: String, host: Host, sessi
         host,
         session,
         contestants: Vec::new(),
+        baseline: String::new(),
         failures: Vec::new(),
         runs: Vec::new(),
         rows: Vec::new(),

@@ -116,6 +116,7 @@ pub(super) fn who(row: &Row) -> String {
 
 fn verdict(row: &Row) -> &'static str {
     match row.verdict {
+        Verdict::Void if row.contestant == AGAIN => "misses 1.00",
         Verdict::Better => "better",
         Verdict::Worse => "worse",
         Verdict::NoDifference => "no difference shown",

@@ -18,7 +18,7 @@ Examples:
   cutover-ab --bin c=c/cutover --bin rust=rust/cutover --out report
   cutover-ab --contestants official --server debian --quick
 
-Ctrl-C ends it after the current run; what was measured is kept and reported.
+Ctrl-C ends it after the current visit; what was measured is kept and reported.
 The columns and report.json are explained in docs/BENCH.md.";
 
 /// Compare the C with the Rust (and with Debian's client) through a real SoftEther server.
