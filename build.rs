@@ -3,7 +3,7 @@
 //! 1. Find the C and the enabled swaps.
 //! 2. Compile every file; of a file with swaps, a copy in which only the swapped definitions are renamed.
 //! 3. Declare all of it to Rust and let the C compiler confirm the layouts.
-//! 4. Build SoftEther's own programs from the untouched files.
+//! 4. Build SoftEther's own programs from the untouched files, and leave in target/softether/ what Zig needs.
 //!
 //! The parts are in bridge/build/. A failure says what is wrong, where, and what to run.
 
@@ -55,8 +55,12 @@ fn run() -> Result<(), String> {
     let mut units = renamed_units(&pristine, &swaps)?;
     units.push(bindings::layout_check(&declarations, &wrapper)?);
     compiler.archive("softether", &compiler.objects(&Profile::of_cargo(), &units)?);
-    fs::write(out_dir.join("bindings.rs"), declarations).map_err(|e| format!("bindings.rs: {e}"))?;
-    programs::build(&compiler, &source, &pristine, &target_directory(&out_dir)?.join("softether"))?;
+    let shared = target_directory(&out_dir)?.join("softether");
+    programs::build(&compiler, &source, &pristine, &shared)?;
+    write(&shared.join("cedar.h"), &compiler.umbrella_header())?;
+    write(&shared.join("sizes.zig"), &bindings::zig_sizes(&declarations))?;
+    link(&source.src, &shared.join("src"))?;
+    write(&out_dir.join("bindings.rs"), &declarations)?;
 
     for library in LIBRARIES {
         println!("cargo::rustc-link-lib=dylib={library}");
@@ -92,6 +96,19 @@ fn renamed_units(pristine: &[Unit], swaps: &[&Swap]) -> Result<Vec<Unit>, String
         unit.text = renamed.map_err(|e| e.message(swap.symbol, swap.file))?.into_bytes();
     }
     Ok(units)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// A symbolic link to the C for those that include it, wherever it lies.
+fn link(to: &Path, at: &Path) -> Result<(), String> {
+    if fs::read_link(at).is_ok_and(|there| there == to) {
+        return Ok(());
+    }
+    let _ = fs::remove_file(at);
+    std::os::unix::fs::symlink(to, at).map_err(|e| format!("{}: {e}", at.display()))
 }
 
 /// `target/` from `target/<profile>/build/<package>/out`.

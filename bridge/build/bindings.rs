@@ -55,6 +55,16 @@ pub fn layout_check(bindings: &str, wrapper: &Path) -> Result<Unit, String> {
     Ok(Unit { name: "layout_check.c".to_owned(), text: text.into_bytes() })
 }
 
+/// A Zig file with the sizes that bindgen found, for the same confirmation by Zig's translate-c.
+pub fn zig_sizes(bindings: &str) -> String {
+    let sizes = bindings.lines().filter_map(|line| {
+        let (name, rest) = line.trim().strip_prefix("[\"Size of ")?.split_once("\"]")?;
+        nameable(name).then(|| Some(format!("    .{{ \"{name}\", {} }},\n", number(rest)?)))?
+    });
+    let head = "//! Sizes in bytes of the C's structs as Rust sees them; made by build.rs.\n";
+    format!("{head}pub const sizes = .{{\n{}}};\n", sizes.collect::<String>())
+}
+
 /// `["Size of BLOCK"][::std::mem::size_of::<BLOCK>() - 56usize];`
 fn size_check(line: &str, tagged: impl Fn(&str) -> String) -> Option<String> {
     let (name, rest) = line.strip_prefix("[\"Size of ")?.split_once("\"]")?;

@@ -108,6 +108,12 @@ impl<'a> Compiler<'a> {
         arguments
     }
 
+    /// A header for other readers of the C, such as Zig's translate-c: the definitions, then all of the headers.
+    pub fn umbrella_header(&self) -> String {
+        let defines = DEFINES.iter().map(|(name, value)| format!("#define {name} {}\n", value.unwrap_or("1")));
+        defines.chain(["#include \"bridge/wrapper.h\"\n".to_owned()]).collect()
+    }
+
     /// A path in the cache for something made from the headers and `inputs`, named `<hash>-<name>`.
     pub fn cache_path(&self, name: &str, inputs: &[&[u8]]) -> PathBuf {
         let mut hash = Sha256::new();
@@ -126,7 +132,9 @@ impl<'a> Compiler<'a> {
             .iter()
             .map(|unit| {
                 let name = format!("{}.o", unit.name.replace('/', "-"));
-                self.cache_path(&name, &[flags.as_bytes(), unit.name.as_bytes(), &unit.text])
+                let mut inputs = vec![flags.as_bytes(), unit.name.as_bytes(), &unit.text];
+                inputs.extend(included(unit, units).map(|other| other.text.as_slice()));
+                self.cache_path(&name, &inputs)
             })
             .collect();
 
@@ -137,6 +145,9 @@ impl<'a> Compiler<'a> {
         let copies = self.out_dir.join("units");
         let mut build = self.build(profile);
         for &i in &missing {
+            for other in included(&units[i], units) {
+                write_copy(&copies, other)?;
+            }
             build.file(write_copy(&copies, &units[i])?);
         }
         let objects = build.try_compile_intermediates().map_err(|e| format!("{e}"))?;
@@ -186,6 +197,17 @@ impl<'a> Compiler<'a> {
         }
         build
     }
+}
+
+/// The C files that a C file includes, as VLan.c does with VLanUnix.c: their copies must stand beside its own.
+fn included<'u>(unit: &'u Unit, units: &'u [Unit]) -> impl Iterator<Item = &'u Unit> {
+    let names = |other: &&Unit| {
+        let file = other.name.rsplit('/').next().unwrap_or_default();
+        let line = format!("#include \"{file}\"");
+        unit.text.windows(line.len()).any(|text| text == line.as_bytes())
+    };
+    let is_c = unit.text.windows(4).any(|text| text == b".c\"\r" || text == b".c\"\n");
+    units.iter().filter(move |_| is_c).filter(names)
 }
 
 /// Writes the text to be compiled under its own name, so that `__FILE__` and debug information keep it.

@@ -1,0 +1,108 @@
+//! Every entry point of Cutover, as a step of `zig build`. Run it as `./zigw build`, which installs what is missing.
+//!
+//!   install (the default)  the client into zig-out/bin, for -Dimpl, -Dswaps and -Doptimize
+//!   run                    the client, with the arguments after --
+//!   lab                    a private world with a real server; the arguments after -- say what for
+//!   ab                     the A/B report of C against Rust
+//!   bench                  the micro-benchmarks of every swap
+//!   test                   every test, with those end to end
+//!   header                 the generated files that are committed, anew
+//!   fmt                    all of the source, formatted
+//!   ci                     what CI runs: formatting, lints, tests
+//!
+//! Rust and C are built by cargo (zig/build/cargo.sh), from the source that vendor/fetch brings.
+
+const std = @import("std");
+const Step = std.Build.Step;
+const Client = @import("zig/build/client.zig").Client;
+const Options = @import("zig/build/options.zig").Options;
+
+pub fn build(b: *std.Build) void {
+    const target = b.standardTargetOptions(.{});
+    const options = Options.parse(b);
+
+    const client = Client.build(b, target, options);
+    client.install(b, b.getInstallStep(), "cutover");
+    const run = installed(b, "bin/cutover", &.{b.getInstallStep()});
+    run.addPassthruArgs();
+    b.step("run", "Run the client: ./zigw build run -- up FILE").dependOn(&run.step);
+
+    // The lab and its contestants: both builds of the client at full speed.
+    const lab_files = labFiles(b);
+    for ([_]Options{ .{ .impl = .c }, .{ .impl = .rust } }) |side| {
+        Client.build(b, target, side).install(b, &lab_files.step, b.fmt("cutover-{t}", .{side.impl}));
+    }
+    const lab = installed(b, "bin/cutover-lab", &.{&lab_files.step});
+    lab.addPassthruArgs();
+    b.step("lab", "Run something beside a real server: ./zigw build lab -- shell").dependOn(&lab.step);
+    const ab = installed(b, "bin/cutover-ab", &.{&lab_files.step});
+    ab.addPassthruArgs();
+    b.step("ab", "Compare C and Rust over a real server: ./zigw build ab -- --quick").dependOn(&ab.step);
+
+    const bench = cargo(b, "bench", &.{ "-p", "swaps", "-p", "cedar", "-p", "switch" });
+    bench.addPassthruArgs();
+    b.step("bench", "Run the micro-benchmarks: ./zigw build bench -- new_block").dependOn(&bench.step);
+
+    const zig_test = b.addRunArtifact(client.tests(b));
+    const rust_test = cargo(b, "test", &.{"--workspace"});
+    rust_test.step.dependOn(&lab_files.step);
+    rust_test.step.dependOn(&zig_test.step);
+    const run_tests = b.step("test", "Run every test, with those end to end");
+    run_tests.dependOn(&rust_test.step);
+
+    const bless = cargo(b, "test", &.{ "-p", "hybrid", "--test", "generated" });
+    bless.setEnvironmentVariable("CUTOVER_BLESS", "1");
+    b.step("header", "Write the generated files anew: cutover.h, docs/SWAPS.md").dependOn(&bless.step);
+
+    const zig_files: []const []const u8 = &.{ "build.zig", "build.zig.zon", "zig" };
+    const format = b.step("fmt", "Format all of the source");
+    format.dependOn(&b.addFmt(.{ .paths = b.pathList(zig_files) }).step);
+    format.dependOn(&cargo(b, "fmt", &.{"--all"}).step);
+
+    const zig_format = b.addFmt(.{ .paths = b.pathList(zig_files), .check = true });
+    const rust_format = cargo(b, "fmt", &.{ "--all", "--check" });
+    const lints = cargo(b, "clippy", &.{ "--workspace", "--all-targets", "--", "-D", "warnings" });
+    lints.step.dependOn(&lab_files.step);
+    const ci = b.step("ci", "Run what CI runs: formatting, lints, tests");
+    for ([_]*Step{ &zig_format.step, &rust_format.step, &lints.step, run_tests }) |step| ci.dependOn(step);
+}
+
+/// A program below the install prefix, run with the terminal as it is, after `needs`.
+fn installed(b: *std.Build, path: []const u8, needs: []const *Step) *Step.Run {
+    const run = b.addRunFile(b.graph.path(.install_prefix, path));
+    run.stdio = .inherit;
+    for (needs) |need| run.step.dependOn(need);
+    return run;
+}
+
+/// A cargo command over the checkout.
+fn cargo(b: *std.Build, command: []const u8, arguments: []const []const u8) *Step.Run {
+    const run = b.addSystemCommand(&.{ "cargo", command });
+    run.addArgs(arguments);
+    run.setCwd(b.path("."));
+    run.stdio = .inherit;
+    return run;
+}
+
+/// The lab's own programs and the vendored server, installed; the step to depend on is the result's.
+fn labFiles(b: *std.Build) *Step.InstallDir {
+    const build_lab = b.addSystemCommand(&.{"zig/build/cargo.sh"});
+    build_lab.setName("cargo build lab");
+    build_lab.setCwd(b.path("."));
+    build_lab.has_side_effects = true;
+    const programs = build_lab.addOutputDirectoryArg("programs");
+    build_lab.addArgs(&.{ "softether/vpnserver", "softether/vpncmd", "--", "--release", "-p", "softether-sys" });
+    build_lab.addArgs(&.{ "--no-default-features", "--features", "programs" });
+
+    const build_tools = b.addSystemCommand(&.{"zig/build/cargo.sh"});
+    build_tools.setName("cargo build ab-bench");
+    build_tools.setCwd(b.path("."));
+    build_tools.has_side_effects = true;
+    const tools = build_tools.addOutputDirectoryArg("tools");
+    build_tools.addArgs(&.{ "release/cutover-lab", "release/cutover-ab", "--", "--release", "-p", "ab-bench" });
+
+    const install_programs = b.addInstallDirectory(.{ .source_dir = programs, .install_dir = .prefix, .install_subdir = "libexec/cutover" });
+    const install_tools = b.addInstallDirectory(.{ .source_dir = tools, .install_dir = .bin, .install_subdir = "" });
+    install_programs.step.dependOn(&install_tools.step);
+    return install_programs;
+}
