@@ -25,6 +25,9 @@ pub(super) fn run(lab: &Lab, direction: Direction, seconds: u32) -> Result<Trans
     if direction == Direction::Down {
         argv.push("--reverse");
     }
+    // A server of its own for every run: between two tests iperf3's server closes its port for a moment, and with it
+    // a connection that has come too early.
+    let _server = lab.serve_iperf()?;
     let output = lab.run(Side::Client, &argv, Duration::from_secs(u64::from(seconds) + 10))?;
     parse(&output.stdout).map_err(|reason| LabError::CommandFailed {
         command: argv.join(" "),

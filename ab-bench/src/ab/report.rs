@@ -11,8 +11,8 @@ use crate::stats::{Estimate, median, ratio_estimate, wilcoxon_p};
 pub const SCHEMA_VERSION: u32 = 1;
 /// What the second visit of the baseline in each round is called.
 pub const AGAIN: &str = "again";
-/// Fewer pairs have no interval worth printing.
-pub const PAIRS_MIN: usize = 3;
+/// Above this p a difference does not count as shown. With six pairs it means that all six agree.
+const P_MAX: f64 = 0.05;
 
 /// The whole report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -197,7 +197,8 @@ pub struct Row {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Better than the baseline: the interval excludes 1 on the good side and the ratio exceeds the noise.
+    /// Better than the baseline: the interval excludes 1 on the good side, p is below 0.05 and the ratio exceeds the
+    /// noise.
     Better,
     /// Worse than the baseline, likewise.
     Worse,
@@ -246,7 +247,10 @@ impl Report {
         let pair_ratios: Vec<f64> = pairs.iter().map(|(ours, theirs)| ours / theirs).collect();
         let logs: Vec<f64> = pair_ratios.iter().map(|ratio| ratio.ln()).collect();
         let ratio = ratio_estimate(&pair_ratios, self.seed);
-        let verdict = if contestant == AGAIN { verdict_on_noise(ratio) } else { verdict(metric, ratio, same) };
+        let wilcoxon_p = wilcoxon_p(&logs);
+        let is_shown = wilcoxon_p.is_some_and(|p| p < P_MAX);
+        let verdict =
+            if contestant == AGAIN { verdict_on_noise(ratio) } else { verdict(metric, ratio, same, is_shown) };
         let side = |pick: fn(&(f64, f64)) -> f64| median(&pairs.iter().map(pick).collect::<Vec<_>>());
         Row {
             metric,
@@ -257,7 +261,7 @@ impl Report {
             baseline_median: side(|pair| pair.1),
             pair_ratios,
             ratio,
-            wilcoxon_p: wilcoxon_p(&logs),
+            wilcoxon_p,
             noise: if contestant == AGAIN { ratio } else { same }.map(|estimate| estimate.half_width()),
             verdict,
         }
@@ -271,14 +275,14 @@ fn verdict_on_noise(ratio: Option<Estimate>) -> Verdict {
     }
 }
 
-fn verdict(metric: Metric, ratio: Option<Estimate>, same: Option<Estimate>) -> Verdict {
+fn verdict(metric: Metric, ratio: Option<Estimate>, same: Option<Estimate>, is_shown: bool) -> Verdict {
     let (Some(ratio), Some(same)) = (ratio, same) else {
         return Verdict::Void;
     };
     if !same.contains(1.0) && (same.value - 1.0).abs() >= (ratio.value - 1.0).abs() {
         return Verdict::Void;
     }
-    if ratio.contains(1.0) || (ratio.value - 1.0).abs() <= same.half_width() {
+    if !is_shown || ratio.contains(1.0) || (ratio.value - 1.0).abs() <= same.half_width() {
         return Verdict::NoDifference;
     }
     if (ratio.value > 1.0) == metric.more_is_better() { Verdict::Better } else { Verdict::Worse }
