@@ -5,7 +5,10 @@
 //! `registry.rs` lists the swaps; `docs/ADDING_A_SWAP.md` says how to add one.
 
 pub mod interface;
+#[allow(dead_code, reason = "a build without swaps needs less of it")]
 mod memory;
+#[cfg(all(feature = "planted-faults", write_fifo))]
+mod planted;
 
 include!("registry.rs");
 

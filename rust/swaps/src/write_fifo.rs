@@ -49,6 +49,8 @@ pub unsafe fn rust(f: *mut FIFO, p: *mut c_void, size: UINT) {
     fifo.size = plan.size;
     fifo.total_write_size += u64::from(size);
     memory::ks_inc(KS_WRITE_FIFO_COUNT);
+    #[cfg(feature = "planted-faults")]
+    crate::planted::strike(fifo);
 }
 
 /// Runs Rust on a copy of the FIFO and compares the two.
