@@ -1,7 +1,8 @@
 //! Faults for the tests to find, compiled only with the feature `planted-faults` and never in a product.
 //!
-//! `CUTOVER_PLANT=mismatch` makes the Rust side of `WriteFifo` write one wrong byte, `CUTOVER_PLANT=panic` makes it
-//! panic, each once it has served a hundred calls: late enough to be under traffic.
+//! `CUTOVER_PLANT=mismatch` makes the Rust side of `WriteFifo` write one wrong byte; `CUTOVER_PLANT=panic` makes it
+//! panic before it has changed anything, as ADDING_A_SWAP.md demands of a cloned swap. Both strike from the hundredth
+//! call on: late enough to be under traffic.
 
 use softether_sys::FIFO;
 use std::sync::OnceLock;
@@ -9,18 +10,35 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 const HARMLESS_CALLS: u32 = 100;
 
-/// Strikes at a FIFO that was just written to.
-pub fn strike(fifo: &mut FIFO) {
-    static FAULT: OnceLock<String> = OnceLock::new();
+#[derive(PartialEq)]
+enum Fault {
+    None,
+    Mismatch,
+    Panic,
+}
+
+fn fault() -> &'static Fault {
+    static FAULT: OnceLock<Fault> = OnceLock::new();
+    FAULT.get_or_init(|| match std::env::var("CUTOVER_PLANT").as_deref() {
+        Ok("mismatch") => Fault::Mismatch,
+        Ok("panic") => Fault::Panic,
+        _ => Fault::None,
+    })
+}
+
+/// Panics, if that is the fault and it is time. Called before the FIFO is changed.
+pub fn strike_before() {
     static CALLS: AtomicU32 = AtomicU32::new(0);
-    let fault = FAULT.get_or_init(|| std::env::var("CUTOVER_PLANT").unwrap_or_default());
-    if fault.is_empty() || CALLS.fetch_add(1, Ordering::Relaxed) < HARMLESS_CALLS {
-        return;
+    if *fault() == Fault::Panic && CALLS.fetch_add(1, Ordering::Relaxed) >= HARMLESS_CALLS {
+        panic!("planted");
     }
-    match fault.as_str() {
+}
+
+/// Spoils the last byte, if that is the fault and it is time. Called after a write of at least one byte.
+pub fn strike_after(fifo: &mut FIFO) {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    if *fault() == Fault::Mismatch && CALLS.fetch_add(1, Ordering::Relaxed) >= HARMLESS_CALLS {
         // SAFETY: a FIFO that was written to has a last unread byte.
-        "mismatch" => unsafe { *fifo.p.cast::<u8>().add((fifo.pos + fifo.size) as usize - 1) ^= 1 },
-        "panic" => panic!("planted"),
-        other => panic!("CUTOVER_PLANT={other}: mismatch or panic"),
+        unsafe { *fifo.p.cast::<u8>().add((fifo.pos + fifo.size) as usize - 1) ^= 1 };
     }
 }

@@ -30,6 +30,8 @@ pub unsafe fn rust(f: *mut FIFO, p: *mut c_void, size: UINT) {
     if f.is_null() || size == 0 {
         return;
     }
+    #[cfg(feature = "planted-faults")]
+    crate::planted::strike_before();
     // SAFETY: the caller's.
     let fifo = unsafe { &mut *f };
     // A FIFO of 4 GiB is a leak, not traffic: the C corrupts its heap here, Rust leaves it to C's failure handling.
@@ -50,7 +52,7 @@ pub unsafe fn rust(f: *mut FIFO, p: *mut c_void, size: UINT) {
     fifo.total_write_size += u64::from(size);
     memory::ks_inc(KS_WRITE_FIFO_COUNT);
     #[cfg(feature = "planted-faults")]
-    crate::planted::strike(fifo);
+    crate::planted::strike_after(fifo);
 }
 
 /// Runs Rust on a copy of the FIFO and compares the two.
