@@ -5,17 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use cedar::adapter::linux::{Interface, InterfaceConfig, Tier};
 
-/// Moves the calling thread into a new network namespace with its loopback device down.
+/// Moves the calling thread into a new network namespace whose loopback device is down.
 pub fn enter() {
     if let Err(errno) = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET) {
         panic!(
             "cannot make a network namespace ({errno}): run these tests as root, or in a container with CAP_SYS_ADMIN"
         );
-    }
-    // No duplicate address detection: addresses work at once.
-    for which in ["all", "default"] {
-        let _ = std::fs::write(format!("/proc/thread-self/net/../../sys/net/ipv6/conf/{which}/accept_dad"), "0");
-        let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{which}/accept_dad"), "0");
     }
 }
 

@@ -10,6 +10,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
@@ -28,6 +29,10 @@ pub const MTU_MIN: u16 = 68;
 
 /// Largest MTU whose frames the SoftEther side takes, in bytes.
 pub const MTU_MAX: u16 = (FRAME_MAX - ETHERNET_HEADER) as u16; // 1500
+
+/// How often, and how far apart, an interface is opened again before another program must be holding it.
+const REOPEN_TRIES: usize = 50;
+const REOPEN_PAUSE: Duration = Duration::from_millis(10);
 
 /// First byte of generated MAC addresses, as in the C: locally administered, unicast.
 const MAC_PREFIX: u8 = 0x5e;
@@ -255,7 +260,9 @@ impl Interface {
     /// Opens the interface in another tier. It stays, with its addresses and routes; only its carrier blinks. No adapter
     /// may be in use.
     pub fn set_tier(&mut self, tier: Option<Tier>) -> Result<(), InterfaceError> {
-        let name = self.config.name.clone();
+        // Under its present name: it may have been renamed.
+        let name = self.status()?.name;
+        self.config.name.clone_from(&name);
         let Some(tun) = self.tun.take() else { return Err(self.gone()) };
         let tun = Arc::try_unwrap(tun).map_err(|tun| {
             self.tun = Some(tun);
@@ -264,18 +271,30 @@ impl Interface {
         let before = Some(self.tier);
         sys::set_persistent(&tun, true).map_err(|e| from_errno("keep the interface", e))?;
         drop(tun);
-        let opened = open_tun(&self.config, tier);
+        let opened = self.reopen(tier);
         // A tier that is refused leaves the interface in the tier it had.
         let (tun, tier, offloads) = match opened {
             Ok(opened) => opened,
             Err(InterfaceError::TierRefused { tier }) => {
-                let (tun, tier_before, offloads) = open_tun(&self.config, before)?;
+                let (tun, tier_before, offloads) = self.reopen(before)?;
                 self.settle(tun, tier_before, offloads)?;
                 return Err(InterfaceError::TierRefused { tier });
             }
             Err(error) => return Err(error),
         };
         self.settle(tun, tier, offloads)
+    }
+
+    /// Opens the interface once more after its descriptor was closed. A child process that another thread is just starting
+    /// holds a copy of the descriptor until it runs its program: that passes.
+    fn reopen(&self, tier: Option<Tier>) -> Result<(OwnedFd, Tier, Offloads), InterfaceError> {
+        for _ in 0..REOPEN_TRIES {
+            match open_tun(&self.config, tier) {
+                Err(InterfaceError::NameTaken { .. }) => std::thread::sleep(REOPEN_PAUSE),
+                opened_or_failed => return opened_or_failed,
+            }
+        }
+        open_tun(&self.config, tier)
     }
 
     fn settle(&mut self, tun: OwnedFd, tier: Tier, offloads: Offloads) -> Result<(), InterfaceError> {
@@ -285,7 +304,7 @@ impl Interface {
         kept.map_err(|e| from_errno("make the interface as persistent as it was", e))
     }
 
-    /// Its name when it was opened.
+    /// Its name when it was opened or last put into another tier; [`Interface::status`] has the present one.
     pub fn name(&self) -> &str {
         &self.config.name
     }
