@@ -157,7 +157,7 @@ fn failures_and_interruptions_are_said() {
     let sentences = ab::sentences(&report);
     assert_eq!(sentences[0], "official FAILED in round 0: no route");
     assert!(sentences[1].starts_with("Interrupted in round 2 of 2"));
-    assert!(sentences[2].contains("too few pairs"), "{}", sentences[2]);
+    assert!(sentences[2].contains("2 pairs only"), "{}", sentences[2]);
     assert!(ab::table(&report).contains("2 pairs only"));
 }
 

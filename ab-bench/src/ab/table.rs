@@ -15,7 +15,7 @@ pub fn table(report: &Report) -> String {
     for row in &report.rows {
         let (ratio, interval) = match row.ratio {
             Some(ratio) => (format!("{:.2}", ratio.value), format!("{:.2} … {:.2}", ratio.low, ratio.high)),
-            None => ("–".into(), format!("{} pairs only", row.pair_ratios.len())),
+            None => ("–".into(), no_ratio(row)),
         };
         table.add_row([
             row.metric.title().to_owned(),
@@ -58,7 +58,8 @@ pub fn sentences(report: &Report) -> Vec<String> {
 fn sentence(row: &Row) -> String {
     let (who, baseline, way, metric) = (&row.contestant, &row.baseline, way(row.direction), row.metric);
     let Some(ratio) = row.ratio else {
-        return format!("{who}, {way}, {}: too few pairs to say anything.", metric.title());
+        let reason = no_ratio(row);
+        return format!("{who}, {way}, {}: nothing can be said, {reason}.", metric.title());
     };
     let measured = format!("{:.2} × (95 %: {:.2} to {:.2})", ratio.value, ratio.low, ratio.high);
     match (row.verdict, metric) {
@@ -95,6 +96,14 @@ fn noise_sentence(report: &Report) -> Option<String> {
         text.push_str(&format!(" Its interval misses 1.00 in {}: read those rows with care.", void.join(", ")));
     }
     Some(text)
+}
+
+/// Why a row has no ratio.
+fn no_ratio(row: &Row) -> String {
+    match row.pair_ratios.len() {
+        few @ 0..3 => format!("{few} pairs only"),
+        _ => "a figure is zero".into(),
+    }
 }
 
 /// `up` or `down`.
