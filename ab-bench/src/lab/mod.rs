@@ -1,12 +1,12 @@
 //! The lab: a private world on one machine in which a real SoftEther server and a client meet.
 //!
 //! How a lab comes up:
-//!  1. A work directory is made and locked ([`workdir`]); what killed labs left behind is removed.
-//!  2. A thread enters a new mount, PID and two network namespaces ([`world`]); a process whose only task is
+//!  1. A work directory is made and locked (`workdir.rs`); what killed labs left behind is removed.
+//!  2. A thread enters a new mount, PID and two network namespaces (`world.rs`); a process whose only task is
 //!     to end when we do becomes the init of the PID namespace, so everything in the lab ends with us.
 //!  3. The two network namespaces are joined by a veth pair: 10.77.0.1 (server) and 10.77.0.2 (client).
-//!  4. The server starts, and gets a hub, users and a TAP bridge (`tap_srv`, 10.78.0.1) ([`server`]).
-//!  5. Clients start on request ([`client`]); a client is up when the server's TAP answers through it.
+//!  4. The server starts, and gets a hub, users and a TAP bridge (`tap_srv`, 10.78.0.1) (`server.rs`).
+//!  5. Clients start on request (`client.rs`); a client is up when the server's TAP answers through it.
 //!
 //! Nothing of the host is touched: no named namespace, no interface, no mount outlives the process, and all
 //! labs use the same addresses because no two of them see one another.
