@@ -65,12 +65,7 @@ pub struct ReadPlan {
 /// # Errors
 ///
 /// [`FifoOverflow`] if the end of the unread bytes does not fit 32 bits.
-pub const fn plan_write(
-    pos: u32,
-    size: u32,
-    memsize: u32,
-    add: u32,
-) -> Result<WritePlan, FifoOverflow> {
+pub const fn plan_write(pos: u32, size: u32, memsize: u32, add: u32) -> Result<WritePlan, FifoOverflow> {
     let overflow = FifoOverflow { pos, size, add };
     let Some(offset) = pos.checked_add(size) else {
         return Err(overflow);
@@ -81,20 +76,12 @@ pub const fn plan_write(
 
     let mut grown = memsize;
     while need > grown {
-        let base = if grown > FIFO_INIT_MEM_SIZE {
-            grown
-        } else {
-            FIFO_INIT_MEM_SIZE
-        };
+        let base = if grown > FIFO_INIT_MEM_SIZE { grown } else { FIFO_INIT_MEM_SIZE };
         // Saturating ends the loop: `need` is at most u32::MAX. The C's multiplication wraps here.
         grown = base.saturating_mul(3);
     }
 
-    Ok(WritePlan {
-        offset,
-        size: need - pos,
-        memsize: grown,
-    })
+    Ok(WritePlan { offset, size: need - pos, memsize: grown })
 }
 
 /// Plans the reading of at most `want` bytes (C: the first half of `ReadFifo`, Mayaqua/Memory.c).
@@ -112,11 +99,7 @@ pub const fn plan_read(pos: u32, size: u32, fixed: bool, want: u32) -> ReadPlan 
         // Bytes exist up to pos + size, so this cannot overflow in a sound FIFO.
         pos.saturating_add(read)
     };
-    ReadPlan {
-        read,
-        pos,
-        size: left,
-    }
+    ReadPlan { read, pos, size: left }
 }
 
 /// The size of the smaller block to move the unread bytes to, or `None` if the FIFO stays as it is
@@ -124,22 +107,12 @@ pub const fn plan_read(pos: u32, size: u32, fixed: bool, want: u32) -> ReadPlan 
 ///
 /// `realloc_mem_size` is the C's `fifo_current_realloc_mem_size`, [`FIFO_REALLOC_MEM_SIZE`] by default.
 #[must_use]
-pub const fn plan_shrink(
-    pos: u32,
-    size: u32,
-    memsize: u32,
-    fixed: bool,
-    realloc_mem_size: u32,
-) -> Option<u32> {
+pub const fn plan_shrink(pos: u32, size: u32, memsize: u32, fixed: bool, realloc_mem_size: u32) -> Option<u32> {
     let half = memsize / 2;
     if fixed || pos < FIFO_INIT_MEM_SIZE || memsize < realloc_mem_size || half <= size {
         return None;
     }
-    Some(if half > FIFO_INIT_MEM_SIZE {
-        half
-    } else {
-        FIFO_INIT_MEM_SIZE
-    })
+    Some(if half > FIFO_INIT_MEM_SIZE { half } else { FIFO_INIT_MEM_SIZE })
 }
 
 /// A first-in first-out buffer of bytes with the growth, the shrinking and the counters of the C's `FIFO`.
@@ -178,10 +151,7 @@ impl Fifo {
     /// A FIFO whose unread bytes never move: it is neither rewound when empty nor shrunk (C: `FIFO.fixed`).
     #[must_use]
     pub fn new_fixed() -> Self {
-        Self {
-            fixed: true,
-            ..Self::new()
-        }
+        Self { fixed: true, ..Self::new() }
     }
 
     /// Appends `data` (C: `WriteFifo`, Mayaqua/Memory.c).
@@ -193,11 +163,7 @@ impl Fifo {
         if data.is_empty() {
             return Ok(());
         }
-        let overflow = FifoOverflow {
-            pos: self.pos,
-            size: self.size,
-            add: u32::MAX,
-        };
+        let overflow = FifoOverflow { pos: self.pos, size: self.size, add: u32::MAX };
         let add = u32::try_from(data.len()).map_err(|_| overflow)?;
         let plan = plan_write(self.pos, self.size, self.memsize(), add)?;
         self.block.resize(to_usize(plan.memsize), 0);
@@ -232,13 +198,7 @@ impl Fifo {
     /// Gives back memory if the block is large and mostly read (C: `ShrinkFifoMemory`, Mayaqua/Memory.c).
     pub fn shrink(&mut self) {
         let memsize = self.memsize();
-        let Some(smaller) = plan_shrink(
-            self.pos,
-            self.size,
-            memsize,
-            self.fixed,
-            self.realloc_mem_size,
-        ) else {
+        let Some(smaller) = plan_shrink(self.pos, self.size, memsize, self.fixed, self.realloc_mem_size) else {
             return;
         };
         let mut block = Vec::with_capacity(to_usize(smaller));
@@ -289,11 +249,7 @@ impl Fifo {
     /// Sets the block size from which this FIFO shrinks; 0 means [`FIFO_REALLOC_MEM_SIZE`]
     /// (C: `SetFifoCurrentReallocMemSize`, Mayaqua/Memory.c, where it is one value for the process).
     pub fn set_realloc_mem_size(&mut self, size: u32) {
-        self.realloc_mem_size = if size == 0 {
-            FIFO_REALLOC_MEM_SIZE
-        } else {
-            size
-        };
+        self.realloc_mem_size = if size == 0 { FIFO_REALLOC_MEM_SIZE } else { size };
     }
 }
 
@@ -338,18 +294,10 @@ mod tests {
 
     #[test]
     fn reading_nothing_changes_nothing() {
-        let unchanged = ReadPlan {
-            read: 0,
-            pos: 7,
-            size: 3,
-        };
+        let unchanged = ReadPlan { read: 0, pos: 7, size: 3 };
         assert_eq!(plan_read(7, 3, false, 0), unchanged);
         // The C returns before it rewinds: an empty FIFO keeps its position.
-        let empty = ReadPlan {
-            read: 0,
-            pos: 7,
-            size: 0,
-        };
+        let empty = ReadPlan { read: 0, pos: 7, size: 0 };
         assert_eq!(plan_read(7, 0, false, 1), empty);
     }
 
@@ -367,10 +315,7 @@ mod tests {
         assert_eq!(shrink(4096, 0, threshold), Some(threshold / 2));
         assert_eq!(shrink(4095, 0, threshold), None);
         assert_eq!(shrink(4096, 0, threshold - 1), None);
-        assert_eq!(
-            shrink(4096, threshold / 2 - 1, threshold),
-            Some(threshold / 2)
-        );
+        assert_eq!(shrink(4096, threshold / 2 - 1, threshold), Some(threshold / 2));
         assert_eq!(shrink(4096, threshold / 2, threshold), None);
         assert_eq!(plan_shrink(4096, 0, threshold, true, threshold), None);
         assert_eq!(plan_shrink(4096, 0, 5000, false, 1), Some(4096));

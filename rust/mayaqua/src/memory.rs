@@ -57,10 +57,7 @@ mod tests {
     fn endian_gives_network_order_in_memory() {
         assert_eq!(endian16(0x0102).to_ne_bytes(), [1, 2]);
         assert_eq!(endian32(0x0102_0304).to_ne_bytes(), [1, 2, 3, 4]);
-        assert_eq!(
-            endian64(0x0102_0304_0506_0708).to_ne_bytes(),
-            [1, 2, 3, 4, 5, 6, 7, 8]
-        );
+        assert_eq!(endian64(0x0102_0304_0506_0708).to_ne_bytes(), [1, 2, 3, 4, 5, 6, 7, 8]);
     }
 
     proptest! {
