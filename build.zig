@@ -46,6 +46,7 @@ pub fn build(b: *std.Build) void {
     const zig_test = b.addRunArtifact(client.tests(b));
     const rust_test = cargo(b, "test", &.{"--workspace"});
     rust_test.step.dependOn(&lab_files.step);
+    Client.build(b, target, .{ .impl = .rust, .planted_faults = true }).install(b, &rust_test.step, "cutover-planted");
     rust_test.step.dependOn(&zig_test.step);
     const run_tests = b.step("test", "Run every test, with those end to end");
     run_tests.dependOn(&rust_test.step);

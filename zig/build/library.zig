@@ -57,6 +57,7 @@ pub const Library = struct {
 };
 
 fn addFeatures(b: *std.Build, cargo: *std.Build.Step.Run, options: Options) void {
+    if (options.planted_faults) cargo.addArgs(&.{ "--features", "swaps/planted-faults" });
     if (options.impl == .rust and options.swaps.len == 0) return;
     cargo.addArg("--no-default-features");
     if (options.impl == .c) return;

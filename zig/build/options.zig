@@ -10,6 +10,8 @@ pub const Options = struct {
     /// Swaps and groups to compile in; empty: all.
     swaps: []const u8 = "",
     optimize: Optimize = .ReleaseFast,
+    /// With faults that the end-to-end tests must see found. No option: a product never has them.
+    planted_faults: bool = false,
 
     pub fn parse(b: *std.Build) Options {
         return .{

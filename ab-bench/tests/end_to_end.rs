@@ -1,0 +1,329 @@
+//! The client against a real server: numbered frames both ways, every one checked, with every swap on each side.
+//!
+//! The programs are those that `./zigw build test` installs: `cutover-c` (the untouched C), `cutover-rust` (every swap
+//! in), `cutover-planted` (with faults to be found), and the server. `CUTOVER_BIN_DIR` names another folder.
+//! Without root the lab says what to do, and the tests fail.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use ab_bench::frames::{Direction, FramePlan};
+use ab_bench::lab::{Client, ClientAuth, ClientSpec, Lab, LabError, LabOptions, ServerKind, Side};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+const LIMIT: Duration = Duration::from_secs(20);
+/// Frames each way in a short check.
+const FRAMES: u32 = 1000;
+
+struct Line {
+    name: &'static str,
+    contract: &'static str,
+}
+
+include!("../../rust/swaps/src/registry.rs");
+
+macro_rules! lines {
+    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident;)*) => {
+        const REGISTRY: &[Line] = &[$(Line { name: stringify!($name), contract: stringify!($contract) }),*];
+    };
+}
+with_registry!(lines);
+
+fn bin(name: &str) -> PathBuf {
+    let folder = std::env::var_os("CUTOVER_BIN_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../zig-out/bin"), PathBuf::from);
+    let program = folder.join(name);
+    assert!(program.is_file(), "{} is missing; `./zigw build test` installs it", program.display());
+    program
+}
+
+fn lab(server: ServerKind) -> Lab {
+    let server_dir =
+        matches!(server, ServerKind::Vendored).then(|| bin("cutover-rust").with_file_name("../libexec/cutover"));
+    Lab::start(&LabOptions { server, server_dir }).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn vendored() -> Lab {
+    lab(ServerKind::Vendored)
+}
+
+fn rust_with(swaps: &str) -> ClientSpec {
+    ClientSpec::cutover(bin("cutover-rust"), swaps)
+}
+
+fn untouched_c() -> ClientSpec {
+    ClientSpec::cutover(bin("cutover-c"), "")
+}
+
+fn start(lab: &Lab, spec: &ClientSpec) -> Client {
+    lab.start_client(spec).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Carries frames of all sizes both ways; every one must arrive, once, in order, as it was sent.
+fn carry(lab: &Lab, client: &Client, frames: u32, what: &str) {
+    for (direction, seed) in [(Direction::Up, 1), (Direction::Down, 2)] {
+        let report = lab
+            .carry_frames(client, direction, &FramePlan::new(frames, seed))
+            .unwrap_or_else(|e| panic!("{what}: {e}"));
+        assert!(report.is_clean(), "{what}, {direction:?}: {report}\n{}", client.log());
+    }
+}
+
+/// The swaps of the running client by name, as `cutover swaps --json` shows them.
+fn swaps(lab: &Lab) -> BTreeMap<String, Value> {
+    let program = bin("cutover-rust");
+    let arguments = [program.as_os_str(), "swaps".as_ref(), "--json".as_ref()];
+    let output = lab.run_ok(Side::Client, &arguments, LIMIT).unwrap_or_else(|error| panic!("{error}"));
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let list = answer["swaps"].as_array().expect("a list of swaps").clone();
+    list.into_iter().map(|swap| (swap["name"].as_str().expect("a name").to_owned(), swap)).collect()
+}
+
+fn calls(swap: &Value, side: &str) -> u64 {
+    swap["calls"][side].as_u64().expect("a count")
+}
+
+fn assert_harmless(swaps: &BTreeMap<String, Value>) {
+    for (name, swap) in swaps {
+        for count in ["mismatches", "panics", "demotions"] {
+            assert_eq!(swap[count], 0, "{count} of {name}: {swap}");
+        }
+    }
+}
+
+fn stop(client: Client) {
+    let log = client.log();
+    let status = client.stop().unwrap_or_else(|error| panic!("{error}"));
+    assert!(status.success(), "the client ended with {status}\n{log}");
+}
+
+#[test]
+fn untouched_c_carries_frames() {
+    let lab = vendored();
+    let client = start(&lab, &untouched_c());
+    carry(&lab, &client, 5 * FRAMES, "impl=c");
+    stop(client);
+}
+
+#[test]
+fn all_on_c_all_on_rust_and_all_in_shadow_carry_frames() {
+    let lab = vendored();
+    for (mode, side) in [("c", "c"), ("rust", "rust"), ("shadow", "shadow")] {
+        let client = start(&lab, &rust_with(&format!("*={mode}")));
+        carry(&lab, &client, 3 * FRAMES, mode);
+        let swaps = swaps(&lab);
+        assert_eq!(swaps.len(), REGISTRY.len(), "every swap is in the build");
+        assert_harmless(&swaps);
+        for name in ["write_fifo", "read_fifo", "new_block", "endian32"] {
+            assert!(calls(&swaps[name], side) > 0, "{name} did not run on {side}: {}", swaps[name]);
+        }
+        if mode != "shadow" {
+            let other = if side == "c" { "rust" } else { "c" };
+            for (name, swap) in &swaps {
+                // Before the modes are set, at the start, the C serves a few calls.
+                assert!(side == "rust" || calls(swap, other) == 0, "{name} ran on {other} too: {swap}");
+            }
+        }
+        stop(client);
+    }
+}
+
+#[test]
+fn each_swap_alone_on_rust_carries_frames() {
+    let lab = vendored();
+    for Line { name, .. } in REGISTRY {
+        let client = start(&lab, &rust_with(&format!("*=c,{name}=rust")));
+        carry(&lab, &client, FRAMES, name);
+        let swaps = swaps(&lab);
+        assert_harmless(&swaps);
+        assert_eq!(swaps[*name]["mode"], "rust", "{name}");
+        stop(client);
+    }
+}
+
+#[test]
+fn each_swap_alone_in_shadow_finds_nothing() {
+    let lab = vendored();
+    for Line { name, .. } in REGISTRY.iter().filter(|line| line.contract != "effect") {
+        let client = start(&lab, &rust_with(&format!("*=c,{name}=shadow")));
+        carry(&lab, &client, FRAMES, name);
+        assert_harmless(&swaps(&lab));
+        stop(client);
+    }
+}
+
+#[test]
+fn every_kind_of_transport_carries_frames_on_both_sides() {
+    let lab = vendored();
+    let plain = rust_with("*=rust");
+    let kinds = [
+        ("2 connections", ClientSpec { connections: 2, ..plain.clone() }),
+        ("8 connections", ClientSpec { connections: 8, ..plain.clone() }),
+        ("half duplex", ClientSpec { connections: 4, half_duplex: true, ..plain.clone() }),
+        ("compression", ClientSpec { compress: true, ..plain.clone() }),
+        ("no encryption", ClientSpec { encrypt: false, ..plain.clone() }),
+        ("UDP acceleration", ClientSpec { udp_acceleration: true, ..plain }),
+    ];
+    for (kind, spec) in kinds {
+        for side in ["c", "rust"] {
+            let mut spec = spec.clone();
+            spec.env = vec![("CUTOVER_SWAPS".into(), format!("*={side}").into())];
+            let client = start(&lab, &spec);
+            // Frames over several connections may overtake one another; none may be lost or damaged.
+            for direction in [Direction::Up, Direction::Down] {
+                let report = lab.carry_frames(&client, direction, &FramePlan::new(FRAMES, 5)).unwrap();
+                let whole = report.received == u64::from(FRAMES) && report.lost == 0 && report.damaged == 0;
+                assert!(whole, "{kind} on {side}, {direction:?}: {report}\n{}", client.log());
+            }
+            assert_harmless(&swaps(&lab));
+            stop(client);
+        }
+    }
+}
+
+#[test]
+fn debians_unmodified_server_is_served_too() {
+    let lab = lab(ServerKind::Debian);
+    for spec in [untouched_c(), rust_with("*=c"), rust_with("*=rust")] {
+        let client = start(&lab, &spec);
+        carry(&lab, &client, FRAMES, &format!("{:?}", spec.env));
+        stop(client);
+    }
+}
+
+#[test]
+fn a_wrong_swap_is_found_by_shadow_demoted_and_reported_while_c_serves() {
+    let lab = vendored();
+    let mut spec = ClientSpec::cutover(bin("cutover-planted"), "*=c,write_fifo=shadow");
+    spec.env.push(("CUTOVER_PLANT".into(), "mismatch".into()));
+    let client = start(&lab, &spec);
+    carry(&lab, &client, FRAMES, "a planted mismatch");
+    let swap = &swaps(&lab)["write_fifo"];
+    assert_eq!((&swap["mismatches"], &swap["demotions"], &swap["mode"]), (&1.into(), &1.into(), &"c".into()), "{swap}");
+    let record = &swap["records"][0];
+    assert_eq!(record["swap"], "write_fifo", "{record}");
+    assert!(record["first_differing_offset"].is_u64(), "{record}");
+    assert!(client.log().contains("write_fifo"), "the log names the swap:\n{}", client.log());
+    stop(client);
+}
+
+#[test]
+fn a_panic_is_contained_demoted_and_reported_while_c_serves() {
+    let lab = vendored();
+    let mut spec = ClientSpec::cutover(bin("cutover-planted"), "*=rust");
+    spec.env.push(("CUTOVER_PLANT".into(), "panic".into()));
+    let client = start(&lab, &spec);
+    carry(&lab, &client, FRAMES, "a planted panic");
+    let swap = &swaps(&lab)["write_fifo"];
+    assert_eq!((&swap["panics"], &swap["demotions"], &swap["mode"]), (&1.into(), &1.into(), &"c".into()), "{swap}");
+    assert!(!client.log().contains("planted\n"), "the panic's message is withheld:\n{}", client.log());
+    stop(client);
+}
+
+#[test]
+fn modes_change_in_a_running_client_without_losing_a_frame() {
+    let lab = vendored();
+    let client = start(&lab, &rust_with("*=c"));
+    let program = bin("cutover-rust");
+    for modes in ["framing=rust", "new_block=shadow", "*=rust", "*=c"] {
+        let arguments = [program.as_os_str(), "swaps".as_ref(), "set".as_ref(), modes.as_ref()];
+        lab.run_ok(Side::Client, &arguments, LIMIT).unwrap_or_else(|error| panic!("{modes}: {error}"));
+        carry(&lab, &client, FRAMES, modes);
+    }
+    assert_harmless(&swaps(&lab));
+    stop(client);
+}
+
+#[test]
+fn a_server_that_restarts_is_met_again_and_the_interface_stays() {
+    let mut lab = vendored();
+    let client = start(&lab, &rust_with("*=rust"));
+    carry(&lab, &client, FRAMES, "before");
+    let link = |lab: &Lab| {
+        let output =
+            lab.run_ok(Side::Client, &["cat", "/sys/class/net/cut0/ifindex"], LIMIT).expect("the interface is there");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    let before = link(&lab);
+    lab.server_mut().restart().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(40);
+    while !lab
+        .run(Side::Client, &["ping", "-c1", "-W1", "10.78.0.1"], LIMIT)
+        .is_ok_and(|output| output.status.success())
+    {
+        assert!(Instant::now() < deadline, "no reconnect\n{}", client.log());
+    }
+    assert_eq!(link(&lab), before, "it is the same interface");
+    carry(&lab, &client, FRAMES, "after");
+    stop(client);
+}
+
+/// Starts a client that must end by itself, and returns its exit code and log.
+fn refused(lab: &Lab, spec: &ClientSpec, config: Option<&toml::Table>) -> (i32, String) {
+    let started = match config {
+        Some(config) => lab.start_client_with_config(spec, &config.to_string()),
+        None => lab.start_client(spec),
+    };
+    match started {
+        Err(LabError::ClientEnded { status, log, .. }) => (status.code().expect("an exit code"), log),
+        Err(error) => panic!("{error}"),
+        Ok(client) => panic!("the client connected\n{}", client.log()),
+    }
+}
+
+#[test]
+fn what_cannot_work_ends_with_its_exit_code_one_line_and_nothing_left_behind() {
+    let lab = vendored();
+    let spec = rust_with("*=rust");
+    let config = |key: &[&str], value: toml::Value| {
+        let mut table = lab.client_config(&spec).unwrap();
+        let (last, path) = key.split_last().unwrap();
+        let mut at = &mut table;
+        for name in path {
+            at = at.get_mut(*name).unwrap().as_table_mut().unwrap();
+        }
+        at.insert((*last).to_owned(), value);
+        table
+    };
+    let no_reconnect: toml::Table = "enabled = false".parse().unwrap();
+    let with = |mut table: toml::Table| {
+        table.insert("reconnect".to_owned(), no_reconnect.clone().into());
+        table
+    };
+
+    let wrong_password = ClientSpec { auth: ClientAuth::WrongPassword("not it".into()), ..spec.clone() };
+    lab.run_ok(Side::Client, &["ip", "link", "add", "taken0", "type", "dummy"], LIMIT).unwrap();
+    let cases = [
+        ("wrong password", 10, "password", refused(&lab, &wrong_password, None)),
+        ("wrong hub", 11, "NOHUB", refused(&lab, &spec, Some(&config(&["hub"], "NOHUB".into())))),
+        ("unknown key", 12, "spead", refused(&lab, &spec, Some(&config(&["spead"], 1.into())))),
+        (
+            "wrong pin",
+            13,
+            "sha256:",
+            refused(&lab, &spec, Some(&config(&["tls", "pin"], format!("sha256:{}", "00".repeat(32)).into()))),
+        ),
+        ("name taken", 14, "taken0", refused(&lab, &spec, Some(&config(&["interface", "name"], "taken0".into())))),
+        ("unreachable", 20, "10.77.0.1", refused(&lab, &spec, Some(&with(config(&["port"], 9.into()))))),
+    ];
+    for (case, code, word, (ended, log)) in &cases {
+        assert_eq!(ended, code, "{case}:\n{log}");
+        assert!(log.contains(word), "{case}: the message names {word}:\n{log}");
+    }
+    let links = lab.run_ok(Side::Client, &["ip", "-brief", "link"], LIMIT).unwrap();
+    assert!(!String::from_utf8_lossy(&links.stdout).contains("cut0"), "an interface is left behind");
+    let sockets = lab.run_ok(Side::Client, &["find", "/run/cutover", "-name", "*.sock"], LIMIT).unwrap();
+    assert!(sockets.stdout.is_empty(), "a socket is left behind");
+}
+
+#[test]
+fn sigterm_ends_it_even_when_the_server_is_frozen() {
+    let mut lab = vendored();
+    let client = start(&lab, &rust_with("*=rust"));
+    lab.server_mut().signal(Signal::SIGSTOP).unwrap();
+    let begun = Instant::now();
+    stop(client);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
