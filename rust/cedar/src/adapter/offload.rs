@@ -125,10 +125,9 @@ impl<D: Device> Offloaded<D> {
         self.port.stats.reads += 1;
         let Some(len) = self.port.device.read(&mut self.packet)? else { return Ok(false) };
         match self.plan_packet(len) {
-            Ok(segments) => {
+            Ok(()) => {
                 self.packet_len = len;
-                self.port.stats.super_packets_received += u64::from(segments.is_super_packet());
-                self.segments = segments;
+                self.port.stats.super_packets_received += u64::from(self.segments.is_super_packet());
             }
             Err(reason) => {
                 self.port.stats.receive_drops.add(reason, 1);
@@ -138,16 +137,16 @@ impl<D: Device> Offloaded<D> {
         Ok(true)
     }
 
-    fn plan_packet(&mut self, len: usize) -> Result<Segments, DropReason> {
+    fn plan_packet(&mut self, len: usize) -> Result<(), DropReason> {
         if len >= self.packet.len() {
             return Err(DropReason::Oversize);
         }
         let packet = self.packet.get_mut(..len).ok_or(DropReason::Oversize)?;
         if !self.port.offloads.vnet_hdr {
-            return Segments::plan(&VnetHdr::default(), packet);
+            return self.segments.plan(&VnetHdr::default(), packet);
         }
         let (header, packet) = packet.split_first_chunk_mut::<VNET_HDR_LEN>().ok_or(DropReason::Runt)?;
-        Segments::plan(&VnetHdr::decode(header), packet)
+        self.segments.plan(&VnetHdr::decode(header), packet)
     }
 }
 

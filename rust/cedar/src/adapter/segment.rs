@@ -21,61 +21,63 @@ use super::{DropReason, ETHERNET_HEADER};
 /// Longest headers of a super-packet: Ethernet, two tags, IPv6 with extension headers, TCP with options.
 const HEADERS_MAX: usize = 256;
 
-/// The frames still to come out of one packet.
+/// The frames still to come out of one packet. Made once and planned anew for each packet, so that nothing is moved.
 #[derive(Debug, Default)]
 pub struct Segments {
-    state: State,
+    kind: Kind,
+    super_packet: SuperPacket,
 }
 
-#[derive(Debug, Default)]
-enum State {
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Kind {
     #[default]
     Done,
     Whole {
         len: usize,
     },
-    Super(SuperPacket),
+    Super,
 }
 
 impl Segments {
-    /// Plans how `packet` (from its Ethernet header on) is handed out. Finishes the checksum of an ordinary packet that
-    /// asks for it. An error means that the packet is to be dropped and counted.
-    pub fn plan(header: &VnetHdr, packet: &mut [u8]) -> Result<Segments, DropReason> {
+    /// Plans how `packet` (from its Ethernet header on) is handed out, and forgets what was left of the packet before.
+    /// Finishes the checksum of an ordinary packet that asks for it. An error means that the packet is to be dropped and
+    /// counted.
+    pub fn plan(&mut self, header: &VnetHdr, packet: &mut [u8]) -> Result<(), DropReason> {
+        self.kind = Kind::Done;
         if packet.len() < ETHERNET_HEADER {
             return Err(DropReason::Runt);
         }
-        let state = match header.kind() {
+        self.kind = match header.kind() {
             GSO_NONE => {
                 check_size(packet)?;
                 if header.needs_csum() {
                     finish_checksum(header, packet)?;
                 }
-                State::Whole { len: packet.len() }
+                Kind::Whole { len: packet.len() }
             }
-            GSO_TCPV4 => State::Super(SuperPacket::plan(header, packet, Some(Ip::V4), Transport::Tcp)?),
-            GSO_TCPV6 => State::Super(SuperPacket::plan(header, packet, Some(Ip::V6), Transport::Tcp)?),
-            GSO_UDP_L4 => State::Super(SuperPacket::plan(header, packet, None, Transport::Udp)?),
+            GSO_TCPV4 => self.super_packet.plan(header, packet, Some(Ip::V4), Transport::Tcp)?,
+            GSO_TCPV6 => self.super_packet.plan(header, packet, Some(Ip::V6), Transport::Tcp)?,
+            GSO_UDP_L4 => self.super_packet.plan(header, packet, None, Transport::Udp)?,
             _ => return Err(DropReason::UnknownOffload),
         };
-        Ok(Segments { state })
+        Ok(())
     }
 
     /// Whether the packet was planned as a super-packet.
     pub fn is_super_packet(&self) -> bool {
-        matches!(self.state, State::Super(_))
+        self.kind == Kind::Super
     }
 
     /// Finishes the next frame inside `packet`, the same bytes that were planned, and returns where it stands.
     #[inline]
     pub fn next(&mut self, packet: &mut [u8]) -> Option<Range<usize>> {
-        match &mut self.state {
-            State::Super(super_packet) => super_packet.next(packet),
-            State::Whole { len } => {
-                let len = *len;
-                self.state = State::Done;
+        match self.kind {
+            Kind::Super => self.super_packet.next(packet),
+            Kind::Whole { len } => {
+                self.kind = Kind::Done;
                 Some(0..len)
             }
-            State::Done => None,
+            Kind::Done => None,
         }
     }
 }
@@ -126,17 +128,73 @@ struct SuperPacket {
     end: usize,
 }
 
+impl Default for SuperPacket {
+    fn default() -> SuperPacket {
+        SuperPacket {
+            headers: [0; HEADERS_MAX],
+            headers_len: 0,
+            l3: 0,
+            l4: 0,
+            ipv4: None,
+            tcp_sequence: None,
+            tcp_flags: 0,
+            transport_sum: Sum::default(),
+            segment_len: 0,
+            payload: 0,
+            end: 0,
+        }
+    }
+}
+
 impl SuperPacket {
-    fn plan(header: &VnetHdr, packet: &[u8], ip: Option<Ip>, transport: Transport) -> Result<SuperPacket, DropReason> {
+    fn plan(
+        &mut self,
+        header: &VnetHdr,
+        packet: &[u8],
+        ip: Option<Ip>,
+        transport: Transport,
+    ) -> Result<Kind, DropReason> {
         let located = Located::in_packet(header, packet, transport).ok_or(DropReason::Malformed)?;
         if ip.is_some_and(|ip| ip != located.ip) {
             return Err(DropReason::Malformed);
         }
-        let segment_len = located.segment_len(header, transport)?;
-        let bytes = packet.get(..located.payload).ok_or(DropReason::Malformed)?;
-        let mut headers = [0; HEADERS_MAX];
-        headers.get_mut(..bytes.len()).ok_or(DropReason::Malformed)?.copy_from_slice(bytes);
-        Ok(located.prepare(headers, segment_len, transport, packet.len()))
+        self.segment_len = located.segment_len(header, transport)?;
+        let from = packet.get(..located.payload).ok_or(DropReason::Malformed)?;
+        self.headers.get_mut(..from.len()).ok_or(DropReason::Malformed)?.copy_from_slice(from);
+        self.prepare(&located, transport);
+        (self.payload, self.end) = (located.payload, packet.len());
+        self.transport_sum = self.transport_sum.without_word(short(self.end - located.l4));
+        Ok(Kind::Super)
+    }
+
+    /// Zeroes what varies in the headers and sums the rest.
+    fn prepare(&mut self, located: &Located, transport: Transport) {
+        let Located { ip, l3, l4, payload } = *located;
+        let headers = &mut self.headers;
+        let field = l4 + transport.checksum_offset();
+        let pseudo_header = word_at(headers, field).unwrap_or_default();
+        put_word(headers, field, 0);
+        (self.tcp_sequence, self.tcp_flags) = (None, 0);
+        match transport {
+            Transport::Tcp => {
+                self.tcp_sequence = packet::double_word_at(headers, l4 + 4);
+                put_word(headers, l4 + 4, 0);
+                put_word(headers, l4 + 6, 0);
+                if let Some(flags) = headers.get_mut(l4 + 13) {
+                    self.tcp_flags = std::mem::take(flags);
+                }
+            }
+            Transport::Udp => put_word(headers, l4 + 4, 0),
+        }
+        self.ipv4 = (ip == Ip::V4).then(|| {
+            let id = word_at(headers, l3 + 4).unwrap_or_default();
+            for varying in [2, 4, 10] {
+                put_word(headers, l3 + varying, 0);
+            }
+            (id, Sum::of(headers.get(l3..l4).unwrap_or_default()))
+        });
+        self.transport_sum = Sum::of(headers.get(l4..payload).unwrap_or_default()).word(pseudo_header);
+        (self.headers_len, self.l3, self.l4) = (payload, l3, l4);
     }
 
     #[inline]
@@ -249,54 +307,6 @@ impl Located {
             (0, _) => Err(DropReason::Malformed),
             (_, Transport::Udp) if asked > room => Err(DropReason::Oversize),
             (len, _) => Ok(len),
-        }
-    }
-
-    /// Zeroes what varies in `headers` and sums the rest.
-    fn prepare(
-        self,
-        mut headers: [u8; HEADERS_MAX],
-        segment_len: usize,
-        transport: Transport,
-        end: usize,
-    ) -> SuperPacket {
-        let Located { ip, l3, l4, payload } = self;
-        let field = l4 + transport.checksum_offset();
-        let pseudo_header = word_at(&headers, field).unwrap_or_default();
-        put_word(&mut headers, field, 0);
-        let (mut tcp_sequence, mut tcp_flags) = (None, 0);
-        match transport {
-            Transport::Tcp => {
-                tcp_sequence = packet::double_word_at(&headers, l4 + 4);
-                put_word(&mut headers, l4 + 4, 0);
-                put_word(&mut headers, l4 + 6, 0);
-                if let Some(flags) = headers.get_mut(l4 + 13) {
-                    tcp_flags = std::mem::take(flags);
-                }
-            }
-            Transport::Udp => put_word(&mut headers, l4 + 4, 0),
-        }
-        let ipv4 = (ip == Ip::V4).then(|| {
-            let id = word_at(&headers, l3 + 4).unwrap_or_default();
-            for varying in [2, 4, 10] {
-                put_word(&mut headers, l3 + varying, 0);
-            }
-            (id, Sum::of(headers.get(l3..l4).unwrap_or_default()))
-        });
-        let transport_sum =
-            Sum::of(headers.get(l4..payload).unwrap_or_default()).word(pseudo_header).without_word(short(end - l4));
-        SuperPacket {
-            headers,
-            headers_len: payload,
-            l3,
-            l4,
-            ipv4,
-            tcp_sequence,
-            tcp_flags,
-            transport_sum,
-            segment_len,
-            payload,
-            end,
         }
     }
 }

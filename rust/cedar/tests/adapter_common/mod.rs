@@ -214,7 +214,8 @@ impl Recipe {
 /// All frames of one packet, or why it is dropped.
 pub fn split(vnet: &VnetHdr, packet: &[u8]) -> Result<Vec<Vec<u8>>, DropReason> {
     let mut packet = packet.to_vec();
-    let mut segments = Segments::plan(vnet, &mut packet)?;
+    let mut segments = Segments::default();
+    segments.plan(vnet, &mut packet)?;
     let mut frames = Vec::new();
     while let Some(range) = segments.next(&mut packet) {
         frames.push(packet[range].to_vec());
