@@ -15,6 +15,31 @@ typedef unsigned int bool_;
 // The version of `cutover.h`: it grows when a function changes or goes; additions leave it.
 #define CUTOVER_ABI_VERSION 1
 
+// What a command line asks for.
+enum CutoverCommandKind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // Connect: `cutover_connection_open` and what follows.
+  CUTOVER_COMMAND_KIND_UP = 0,
+  // `cutover_check`.
+  CUTOVER_COMMAND_KIND_CHECK = 1,
+  // `cutover_swaps_ask`.
+  CUTOVER_COMMAND_KIND_SWAPS = 2,
+  // `cutover_status_ask`.
+  CUTOVER_COMMAND_KIND_STATUS = 3,
+  // `cutover_version_print`.
+  CUTOVER_COMMAND_KIND_VERSION = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum CutoverCommandKind CutoverCommandKind;
+#else
+typedef int32_t CutoverCommandKind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // What a function of this library answers: 0, or the negative `errno` that fits.
 enum CutoverStatus
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -48,22 +73,305 @@ typedef int32_t CutoverStatus;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// How the user logs in. The numbers are CLIENT_AUTHTYPE_* of Cedar/Cedar.h.
+enum CutoverAuthKind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // No proof.
+  CUTOVER_AUTH_KIND_ANONYMOUS = 0,
+  // A hash of password and challenge.
+  CUTOVER_AUTH_KIND_PASSWORD = 1,
+  // The password itself, inside TLS.
+  CUTOVER_AUTH_KIND_PLAIN = 2,
+  // A certificate and its key.
+  CUTOVER_AUTH_KIND_CERTIFICATE = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum CutoverAuthKind CutoverAuthKind;
+#else
+typedef int32_t CutoverAuthKind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What differs between two configurations.
+enum CutoverChange
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // Nothing but the modes of swaps, if at all.
+  CUTOVER_CHANGE_NOTHING = 0,
+  // Something that a new session brings about.
+  CUTOVER_CHANGE_SESSION = 1,
+  // The interface: only a new start brings that about.
+  CUTOVER_CHANGE_INTERFACE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum CutoverChange CutoverChange;
+#else
+typedef int32_t CutoverChange;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What the client is doing.
+enum CutoverState
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // A session is being made.
+  CUTOVER_STATE_CONNECTING = 0,
+  // A session carries frames.
+  CUTOVER_STATE_CONNECTED = 1,
+  // The next attempt is due later.
+  CUTOVER_STATE_WAITING = 2,
+  // It was asked to end.
+  CUTOVER_STATE_ENDING = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum CutoverState CutoverState;
+#else
+typedef int32_t CutoverState;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// How much a line matters.
+enum CutoverLogLevel
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // The program ends because of it.
+  CUTOVER_LOG_LEVEL_ERROR = 0,
+  // It goes on, but a person should know.
+  CUTOVER_LOG_LEVEL_WARNING = 1,
+  // What happens.
+  CUTOVER_LOG_LEVEL_INFO = 2,
+  // Of interest to developers.
+  CUTOVER_LOG_LEVEL_DEBUG = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum CutoverLogLevel CutoverLogLevel;
+#else
+typedef int32_t CutoverLogLevel;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// A command line that parsed.
+typedef struct CutoverCommand CutoverCommand;
+
+// A configuration that was read and checked.
+typedef struct CutoverConnection CutoverConnection;
+
+// A configuration's values for SoftEther's CLIENT_OPTION and CLIENT_AUTH, and for the client itself. The strings belong
+// to the connection.
+typedef struct CutoverSettings {
+  // The instance's name.
+  const char *name;
+  // The server's host name or address.
+  const char *host;
+  // Host and port, as a person writes them.
+  const char *server;
+  // The hub.
+  const char *hub;
+  // The user.
+  const char *user;
+  // The interface's name.
+  const char *interface;
+  // The modes of `[swaps]`, for `cutover_init`.
+  const char *swaps;
+  // The server's TCP port.
+  uint16_t port;
+  // How the user logs in.
+  CutoverAuthKind auth;
+  // Whether the secret comes from standard input, which can be read once.
+  bool secret_once;
+  // TCP connections, 1 to 32.
+  uint32_t connections;
+  // Each TCP connection only sends or only receives.
+  bool half_duplex;
+  // The data phase is encrypted.
+  bool encrypt;
+  // Frames are compressed.
+  bool compress;
+  // Frames may go by UDP.
+  bool udp_acceleration;
+  // Urgent packets have a TCP connection of their own.
+  bool qos;
+  // Whether to connect again.
+  bool reconnect;
+  // The wait before the first new attempt, in milliseconds.
+  uint32_t reconnect_ms_min;
+  // The longest wait, in milliseconds.
+  uint32_t reconnect_ms_max;
+} CutoverSettings;
+
+// The client's state at one moment. Strings may be null where they mean nothing, and are copied.
+typedef struct CutoverReport {
+  // What the client is doing.
+  CutoverState state;
+  // The server's name for the session.
+  const char *session;
+  // The TLS cipher.
+  const char *cipher;
+  // The side that moves frames between interface and session: `c` or `rust`.
+  const char *adapter;
+  // TCP connections in use; 0: no session.
+  uint32_t connections;
+  // Whether frames go by UDP at the moment.
+  bool udp_acceleration;
+  // Frames towards the server, since the start.
+  uint64_t sent_frames;
+  // Their bytes.
+  uint64_t sent_bytes;
+  // Frames from the server, since the start.
+  uint64_t received_frames;
+  // Their bytes.
+  uint64_t received_bytes;
+  // How often a session was made again.
+  uint64_t reconnects;
+  // Why the last session ended.
+  const char *last_error;
+} CutoverReport;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+// Parses a command line, the program's name first. Null if there is nothing to run: help, or what is wrong, has been
+// printed then, and `exit_code` is what to end with. To be given back by `cutover_command_free`.
+//
+// # Safety
+// `argv` points to `argc` strings; `exit_code` may be written.
+struct CutoverCommand *cutover_command_parse(int argc,
+                                             const char *const *argv,
+                                             uint8_t *exit_code);
+
+// What the command line asks for.
+CutoverCommandKind cutover_command_kind(const struct CutoverCommand *command);
+
+// Gives a command back. Null is ignored.
+//
+// # Safety
+// `command` is null or from `cutover_command_parse`, and used no more.
+void cutover_command_free(struct CutoverCommand *command);
+
+// `cutover check`: checks the configuration and the files it names. Returns the exit code.
+uint8_t cutover_check(const struct CutoverCommand *command);
+
+// `cutover status`: asks the running client. Returns the exit code.
+uint8_t cutover_status_ask(const struct CutoverCommand *command);
+
+// `cutover swaps`: asks the running client, or changes its modes.
+//
+// # Errors
+// `NotFound` if no client runs and none was named: what this build would do is to be shown then, by `cutover_init` and
+// `cutover_swaps_print`. Otherwise the command is done, and `exit_code` is what to end with.
+//
+// # Safety
+// `exit_code` may be written.
+CutoverStatus cutover_swaps_ask(const struct CutoverCommand *command,
+                                uint8_t *exit_code);
+
+// `cutover swaps` without a running client: this process's own table. Returns the exit code.
+uint8_t cutover_swaps_print(const struct CutoverCommand *command);
+
+// `cutover version`. Returns the exit code.
+uint8_t cutover_version_print(const struct CutoverCommand *command);
+
+// Reads and checks the configuration of `cutover up`. Null if it is wrong: `cutover_last_error` says where, and the exit
+// code is 12. To be given back by `cutover_connection_free`.
+struct CutoverConnection *cutover_connection_open(const struct CutoverCommand *command);
+
+// Reads the same configuration anew, as [`cutover_connection_open`] does.
+struct CutoverConnection *cutover_connection_reopen(const struct CutoverConnection *connection);
+
+// Gives a connection back. Null is ignored.
+//
+// # Safety
+// `connection` is null or from one of the two functions above, and used no more.
+void cutover_connection_free(struct CutoverConnection *connection);
+
+// The connection's values, valid as long as it is.
+const struct CutoverSettings *cutover_connection_settings(const struct CutoverConnection *connection);
+
+// What a change from one configuration to the other takes.
+CutoverChange cutover_connection_compare(const struct CutoverConnection *from,
+                                         const struct CutoverConnection *to);
+
+// Reads the password into `buffer`, NUL-terminated. The caller zeroes it after use.
+//
+// # Errors
+// `Invalid` if the source cannot be read or breaks its rules, and if the connection has no password.
+//
+// # Safety
+// `buffer` points to `capacity` bytes.
+CutoverStatus cutover_connection_password(const struct CutoverConnection *connection,
+                                          char *buffer,
+                                          size_t capacity);
+
+// Reads the user's private key (PEM) into `buffer`, NUL-terminated. The caller zeroes it after use.
+//
+// # Errors
+// As for a password.
+//
+// # Safety
+// `buffer` points to `capacity` bytes.
+CutoverStatus cutover_connection_key(const struct CutoverConnection *connection,
+                                     char *buffer,
+                                     size_t capacity);
+
+// The user's certificate (PEM): its bytes, and how many in `length`. They belong to the connection; null if it has none.
+//
+// # Safety
+// `length` may be written.
+const uint8_t *cutover_connection_certificate(const struct CutoverConnection *connection,
+                                              size_t *length);
+
+// Decides whether the server at the other end of a TLS connection is the one that `[tls]` asks for.
+//
+// # Errors
+// `NotPermitted` if not; the reason also becomes what [`cutover_connection_explain`] says of the C's error for it.
+//
+// # Safety
+// `ssl` is null or OpenSSL's SSL of an established connection that nobody else uses meanwhile.
+CutoverStatus cutover_connection_verify(const struct CutoverConnection *connection,
+                                        void *ssl);
+
+// What one of SoftEther's error numbers (ERR_* of Cedar/Cedar.h) means for this connection: the exit code, with the
+// sentence as `cutover_last_error`. Codes from 20 on are worth another attempt.
+uint8_t cutover_connection_explain(const struct CutoverConnection *connection,
+                                   uint32_t error);
+
+// Takes the instance's name and opens its control socket. To be called with the signals blocked that the main thread
+// waits for: the socket's thread inherits that.
+//
+// # Errors
+// `Busy` if a client of this name runs (exit code 15), `Io` if there can be no socket (exit code 14).
+CutoverStatus cutover_control_start(const struct CutoverConnection *connection);
+
+// Says what the client is doing, for `cutover status`.
+//
+// # Safety
+// The report's strings are null or strings.
+void cutover_report(const struct CutoverReport *report);
 
 // The text of this thread's last failure: what was wrong, where, and what to do. Empty if there was none. It belongs
 // to the library and stays valid until this thread's next call.
 const char *cutover_last_error(void);
 
-// Makes a network interface that is up, for programs without a configuration file. `address` is `ADDRESS/PREFIX`, or null.
+// Makes the process's network interface as the connection's `[interface]` says: name, addresses, MTU, MAC, up. It stays
+// over reconnects and goes with `cutover_interface_close` or the process, unless it is persistent.
 //
 // # Errors
-// As for the one of a configuration.
-//
-// # Safety
-// `name` is a string.
-CutoverStatus cutover_interface_open(const char *name);
+// `Busy` (name taken), `NotFound` (no TUN driver), `NotPermitted`, `Invalid`, or `Io`; the exit code is 14.
+CutoverStatus cutover_interface_open(const struct CutoverConnection *connection);
 
 // Drops the interface. To be called once no session runs.
 void cutover_interface_close(void);
@@ -80,8 +388,9 @@ uint32_t cutover_abi_version(void);
 // The program's version. It belongs to the library.
 const char *cutover_version(void);
 
-// What this build can do, as JSON with a `schema_version`: `impl` (`c` or `rust`), `swaps` (names), `vendored` (the
-// C's version). To be given back by `cutover_string_free`; null after a failure.
+// What this build can do, as JSON with a `schema_version`: `version`, `abi_version`, `impl` (`c` or `rust`), `swaps`
+// (names), and what it was built from: `softether`, `rustc`, `commit`. To be given back by `cutover_string_free`; null
+// after a failure.
 char *cutover_capabilities(void);
 
 // Starts the library: the log, the swaps' self-tests, and their modes. To be called once, from the main thread, after
@@ -97,8 +406,24 @@ char *cutover_capabilities(void);
 CutoverStatus cutover_init(uint32_t abi_version,
                            const char *modes);
 
-// Ends what `cutover_init` and `cutover_interface_open` began. To be called once no session runs.
+// Ends what `cutover_init`, `cutover_control_start` and `cutover_interface_open` began. To be called once no session
+// runs.
 void cutover_exit(void);
+
+// Logs one line. `text` is `length` bytes of UTF-8; what is none is replaced.
+//
+// # Safety
+// `text` points to `length` bytes.
+void cutover_log(CutoverLogLevel level, const char *text, size_t length);
+
+// Sets modes as a configuration does: what the environment or a person set stays.
+//
+// # Errors
+// `Invalid` with the place of the mistake; nothing is set then.
+//
+// # Safety
+// `modes` is a string.
+CutoverStatus cutover_swaps_configure(const char *modes);
 
 // Sets modes as a person's act, which also promotes demoted swaps: `new_block=shadow,framing=rust@10%,*=c`.
 //

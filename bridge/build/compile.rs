@@ -36,26 +36,32 @@ const DEFINES: &[(&str, Option<&str>)] = &[
     ("BUILD_PLACE", Some("\"cutover\"")),
 ];
 
+/// For the library: upstream's programs keep settings, a language file and logs beside themselves; a client that several
+/// people may run at once, from a folder that is not theirs, keeps none.
+const KEEPS_NO_FILES: &[(&str, Option<&str>)] =
+    &[("SE_DBDIR", Some("\"/dev/null\"")), ("SE_LOGDIR", Some("\"/dev/null\"")), ("SE_PIDDIR", Some("\"/dev/null\""))];
+
 /// Upstream's compiler flags, and the two that let a linker leave out what a program does not reach.
 const FLAGS: &[&str] = &["-fsigned-char", "-fno-strict-aliasing", "-ffunction-sections", "-fdata-sections"];
 
-/// How much the compiler optimises and whether it writes debug information.
+/// How much the compiler optimises, whether it writes debug information, and what is defined besides [`DEFINES`].
 #[derive(Clone)]
 pub struct Profile {
     pub opt_level: String,
     pub debug: bool,
+    defines: &'static [(&'static str, Option<&'static str>)],
 }
 
 impl Profile {
     /// The profile that cargo builds the crate with.
     pub fn of_cargo() -> Self {
         let var = |name| env::var(name).unwrap_or_default();
-        Self { opt_level: var("OPT_LEVEL"), debug: var("DEBUG") != "false" }
+        Self { opt_level: var("OPT_LEVEL"), debug: var("DEBUG") != "false", defines: KEEPS_NO_FILES }
     }
 
     /// What upstream and Debian ship.
     pub fn of_upstream() -> Self {
-        Self { opt_level: "2".to_owned(), debug: false }
+        Self { opt_level: "2".to_owned(), debug: false, defines: &[] }
     }
 }
 
@@ -127,7 +133,7 @@ impl<'a> Compiler<'a> {
 
     /// Objects for `units`, in their order; only those that the cache lacks are compiled.
     pub fn objects(&self, profile: &Profile, units: &[Unit]) -> Result<Vec<PathBuf>, String> {
-        let flags = format!("{DEFINES:?}{FLAGS:?}{}{}", profile.opt_level, profile.debug);
+        let flags = format!("{DEFINES:?}{:?}{FLAGS:?}{}{}", profile.defines, profile.opt_level, profile.debug);
         let cached: Vec<PathBuf> = units
             .iter()
             .map(|unit| {
@@ -192,7 +198,7 @@ impl<'a> Compiler<'a> {
         for flag in FLAGS {
             build.flag(flag);
         }
-        for (name, value) in DEFINES {
+        for (name, value) in DEFINES.iter().chain(profile.defines) {
             build.define(name, *value);
         }
         build

@@ -90,6 +90,9 @@ pub struct Status {
     /// Whether frames go by UDP at the moment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub udp_acceleration: Option<bool>,
+    /// The side that moves frames between interface and session: `c` or `rust`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
     /// The interface's name.
     pub interface: String,
     /// Its addresses with prefix lengths.
@@ -180,6 +183,7 @@ pub fn status(answer: &Value, width: Option<u16>) -> Result<String, serde_json::
     row("session", status.session.unwrap_or_default());
     row("cipher", status.cipher.unwrap_or_default());
     row("connections", connections(status.connections, status.udp_acceleration));
+    row("adapter", status.adapter.unwrap_or_default());
     row("interface", interface(&status.interface, &status.addresses));
     row("sent", traffic(status.sent));
     row("received", traffic(status.received));

@@ -40,6 +40,11 @@ pub extern "C" fn cutover_last_error() -> *const c_char {
     LAST.try_with(|last| last.borrow().as_ptr()).unwrap_or(c"".as_ptr())
 }
 
+/// The same, for Rust.
+pub(crate) fn last() -> String {
+    LAST.try_with(|last| last.borrow().to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 /// Keeps the text for [`cutover_last_error`] and passes the status on.
 pub(crate) fn failed(status: Status, reason: impl std::fmt::Display) -> Status {
     let reason = text::to_c(&reason.to_string());

@@ -1,19 +1,20 @@
 //! The network interface that the client makes once and every session uses, C or Rust.
 
+use crate::connection::Connection;
 use crate::error::{Status, boundary, failed, guarded};
-use crate::text;
 use cedar::adapter::linux::{InterfaceConfig, InterfaceError};
+use config::Config;
 use softether_sys::{SESSION, bool_};
-use std::ffi::c_char;
 
-/// Makes the process's network interface from a configuration: name, address, MTU, MAC, up. It stays over reconnects
-/// and goes with `cutover_interface_close` or the process, unless it is persistent.
+/// Makes the process's network interface as the connection's `[interface]` says: name, addresses, MTU, MAC, up. It stays
+/// over reconnects and goes with `cutover_interface_close` or the process, unless it is persistent.
 ///
 /// # Errors
-/// `Busy` (name taken), `NotFound` (no TUN driver), `NotPermitted`, `Invalid`, or `Io`.
-pub(crate) fn open(config: InterfaceConfig) -> Status {
+/// `Busy` (name taken), `NotFound` (no TUN driver), `NotPermitted`, `Invalid`, or `Io`; the exit code is 14.
+#[unsafe(no_mangle)]
+pub extern "C" fn cutover_interface_open(connection: &Connection) -> Status {
     guarded(|| {
-        swaps::interface::open(config).map_err(|error| {
+        swaps::interface::open(wanted(&connection.config)).map_err(|error| {
             let status = match &error {
                 InterfaceError::NameTaken { .. } | InterfaceError::InUse { .. } => Status::Busy,
                 InterfaceError::DriverMissing { .. } | InterfaceError::Gone { .. } => Status::NotFound,
@@ -27,22 +28,15 @@ pub(crate) fn open(config: InterfaceConfig) -> Status {
     })
 }
 
-/// Makes a network interface that is up, for programs without a configuration file. `address` is `ADDRESS/PREFIX`, or null.
-///
-/// # Errors
-/// As for the one of a configuration.
-///
-/// # Safety
-/// `name` is a string.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cutover_interface_open(name: *const c_char) -> Status {
-    boundary(Status::Panicked, || {
-        // SAFETY: the caller's.
-        match unsafe { text::from_c(name, "name") } {
-            Ok(name) => open(InterfaceConfig::new(name)),
-            Err(status) => status,
-        }
-    })
+fn wanted(config: &Config) -> InterfaceConfig {
+    let interface = &config.interface;
+    InterfaceConfig {
+        mac: interface.mac,
+        mtu: interface.mtu,
+        addresses: interface.addresses.iter().map(|net| (net.addr(), net.prefix_len())).collect(),
+        persistent: interface.persistent,
+        ..InterfaceConfig::new(&interface.name)
+    }
 }
 
 /// Drops the interface. To be called once no session runs.

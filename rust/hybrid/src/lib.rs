@@ -8,14 +8,24 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `lifecycle.rs` | starting and ending: versions, capabilities, self-tests |
+//! | `command.rs` | the command line, and the commands that need no SoftEther |
+//! | `connection.rs` | a connection's configuration, its secrets, and what an error means for it |
+//! | `verify.rs` | which server certificates are accepted |
+//! | `control_socket.rs` | the control socket and the state that it shows |
 //! | `modes.rs` | which side of each swap runs, and what was counted |
 //! | `interface.rs` | the network interface |
+//! | `log.rs` | one line per event |
 //! | `error.rs` | status codes, the last error, the panic boundary |
 
+pub mod command;
+pub mod connection;
+pub mod control_socket;
 pub mod error;
 pub mod interface;
 pub mod lifecycle;
+pub mod log;
 pub mod modes;
 mod text;
+mod verify;
 
 pub use error::Status;

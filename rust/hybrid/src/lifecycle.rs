@@ -1,21 +1,17 @@
 //! Starting and ending: the ABI version, what this build can do, and the self-tests that every start runs.
 
 use crate::error::{Status, boundary, failed, guarded};
-use crate::{modes, text};
-use serde_json::json;
+use crate::{control_socket, log, modes, text};
+use serde_json::{Value, json};
 use std::ffi::{CStr, c_char};
 use std::sync::atomic::{AtomicBool, Ordering};
 use switch::{ModeSpec, Source};
-use tracing_subscriber::EnvFilter;
 
 /// The version of `cutover.h`: it grows when a function changes or goes; additions leave it.
 pub const CUTOVER_ABI_VERSION: u32 = 1;
 
 /// The environment variable with modes that outrank the configuration, such as `new_block=shadow,*=c`.
 const MODES_VARIABLE: &str = "CUTOVER_SWAPS";
-
-/// The environment variable with the level of the log on standard error, such as `debug`.
-const LOG_VARIABLE: &str = "CUTOVER_LOG";
 
 static STARTED: AtomicBool = AtomicBool::new(false);
 
@@ -35,22 +31,47 @@ pub extern "C" fn cutover_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// What this build can do, as JSON with a `schema_version`: `impl` (`c` or `rust`), `swaps` (names), `vendored` (the
-/// C's version). To be given back by `cutover_string_free`; null after a failure.
+/// What this build can do, as JSON with a `schema_version`: `version`, `abi_version`, `impl` (`c` or `rust`), `swaps`
+/// (names), and what it was built from: `softether`, `rustc`, `commit`. To be given back by `cutover_string_free`; null
+/// after a failure.
 #[unsafe(no_mangle)]
 pub extern "C" fn cutover_capabilities() -> *mut c_char {
-    boundary(std::ptr::null_mut(), || {
-        let swaps: Vec<&str> = modes::board().entries().map(|entry| entry.swap.info().name).collect();
-        let side = if swaps.is_empty() { "c" } else { "rust" };
-        let capabilities = json!({
-            "schema_version": 1,
-            "version": env!("CARGO_PKG_VERSION"),
-            "abi_version": CUTOVER_ABI_VERSION,
-            "impl": side,
-            "swaps": swaps,
-        });
-        text::to_c(&capabilities.to_string()).into_raw()
+    boundary(std::ptr::null_mut(), || text::to_c(&capabilities().to_string()).into_raw())
+}
+
+pub(crate) fn capabilities() -> Value {
+    let swaps: Vec<&str> = modes::board().entries().map(|entry| entry.swap.info().name).collect();
+    json!({
+        "schema_version": 1,
+        "version": env!("CARGO_PKG_VERSION"),
+        "abi_version": CUTOVER_ABI_VERSION,
+        "impl": if swaps.is_empty() { "c" } else { "rust" },
+        "swaps": swaps,
+        "softether": softether_version(),
+        "rustc": env!("CUTOVER_RUSTC"),
+        "commit": option_env!("CUTOVER_COMMIT"),
     })
+}
+
+fn softether_version() -> String {
+    // SAFETY: returns a number that was compiled in.
+    let version = unsafe { softether_sys::GetCedarVersionNumber() };
+    format!("{}.{:02}", version / 100, version % 100)
+}
+
+/// [`capabilities`] for people.
+pub(crate) fn describe(capabilities: &Value) -> String {
+    let text = |key: &str| capabilities[key].as_str().unwrap_or("unknown").to_owned();
+    let swaps = capabilities["swaps"].as_array().map_or(0, Vec::len);
+    format!(
+        "cutover {}, impl {}, {swaps} swaps, cutover.h {}\nSoftEther {}\n{}\ncommit {}\n",
+        text("version"),
+        text("impl"),
+        capabilities["abi_version"],
+        text("softether"),
+        text("rustc"),
+        text("commit"),
+    )
 }
 
 /// Starts the library: the log, the swaps' self-tests, and their modes. To be called once, from the main thread, after
@@ -80,7 +101,7 @@ pub unsafe extern "C" fn cutover_init(abi_version: u32, modes: *const c_char) ->
         if STARTED.swap(true, Ordering::AcqRel) {
             return Err(failed(Status::Busy, "cutover_init was called before"));
         }
-        start_log();
+        log::start();
         switch::install_panic_hook();
         let board = modes::board();
         board.self_test_all();
@@ -93,10 +114,12 @@ pub unsafe extern "C" fn cutover_init(abi_version: u32, modes: *const c_char) ->
     })
 }
 
-/// Ends what `cutover_init` and `cutover_interface_open` began. To be called once no session runs.
+/// Ends what `cutover_init`, `cutover_control_start` and `cutover_interface_open` began. To be called once no session
+/// runs.
 #[unsafe(no_mangle)]
 pub extern "C" fn cutover_exit() {
     boundary((), || {
+        control_socket::stop();
         swaps::interface::close();
         STARTED.store(false, Ordering::Release);
     });
@@ -107,11 +130,4 @@ fn parse(what: &str, modes: &str) -> Result<Option<ModeSpec>, Status> {
         return Ok(None);
     }
     ModeSpec::parse(modes).map(Some).map_err(|error| failed(Status::Invalid, format_args!("{what}: {error}")))
-}
-
-/// Warnings and errors on standard error, or what `CUTOVER_LOG` asks for. A program with a subscriber of its own keeps it.
-fn start_log() {
-    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("warn"));
-    let _ =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
 }

@@ -2,6 +2,7 @@
 
 use crate::error::{Status, boundary, failed, guarded};
 use crate::text;
+use serde_json::Value;
 use std::ffi::c_char;
 use std::sync::OnceLock;
 use switch::{ModeSpec, Source, Switchboard};
@@ -24,6 +25,35 @@ pub(crate) fn apply(spec: &ModeSpec, source: Source) -> Result<(), Status> {
     Ok(())
 }
 
+/// The report about all swaps, as the control socket answers it.
+pub(crate) fn table() -> Value {
+    serde_json::from_str(&board().to_json()).unwrap_or_default()
+}
+
+/// Sets modes as a configuration does: what the environment or a person set stays.
+///
+/// # Errors
+/// `Invalid` with the place of the mistake; nothing is set then.
+///
+/// # Safety
+/// `modes` is a string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cutover_swaps_configure(modes: *const c_char) -> Status {
+    guarded(|| {
+        // SAFETY: the caller's.
+        set(unsafe { text::from_c(modes, "modes") }?, Source::Config)
+    })
+}
+
+/// Parses and applies modes; none are no mistake.
+pub(crate) fn set(modes: &str, source: Source) -> Result<(), Status> {
+    if modes.is_empty() {
+        return Ok(());
+    }
+    let spec = ModeSpec::parse(modes).map_err(|error| failed(Status::Invalid, error))?;
+    apply(&spec, source)
+}
+
 /// Sets modes as a person's act, which also promotes demoted swaps: `new_block=shadow,framing=rust@10%,*=c`.
 ///
 /// # Errors
@@ -35,9 +65,7 @@ pub(crate) fn apply(spec: &ModeSpec, source: Source) -> Result<(), Status> {
 pub unsafe extern "C" fn cutover_swaps_set(modes: *const c_char) -> Status {
     guarded(|| {
         // SAFETY: the caller's.
-        let modes = unsafe { text::from_c(modes, "modes") }?;
-        let spec = ModeSpec::parse(modes).map_err(|error| failed(Status::Invalid, error))?;
-        apply(&spec, Source::Api)
+        set(unsafe { text::from_c(modes, "modes") }?, Source::Api)
     })
 }
 

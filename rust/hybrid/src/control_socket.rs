@@ -1,0 +1,165 @@
+//! The control socket of a running client, and the state that it shows.
+//!
+//! The client reports its state when it changes and some times a second; the control thread answers from the last
+//! report, so it never touches a SESSION.
+
+use crate::connection::Connection;
+use crate::error::{Status, boundary, failed, guarded};
+use crate::modes;
+use config::Config;
+use control::render::{self, Traffic};
+use control::server::{Handler, Peer};
+use control::{Place, Server, StartError, place};
+use serde_json::Value;
+use std::ffi::{CStr, c_char};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use switch::Source;
+
+/// What the client is doing.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// A session is being made.
+    Connecting = 0,
+    /// A session carries frames.
+    Connected = 1,
+    /// The next attempt is due later.
+    Waiting = 2,
+    /// It was asked to end.
+    Ending = 3,
+}
+
+/// The client's state at one moment. Strings may be null where they mean nothing, and are copied.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Report {
+    /// What the client is doing.
+    pub state: State,
+    /// The server's name for the session.
+    pub session: *const c_char,
+    /// The TLS cipher.
+    pub cipher: *const c_char,
+    /// The side that moves frames between interface and session: `c` or `rust`.
+    pub adapter: *const c_char,
+    /// TCP connections in use; 0: no session.
+    pub connections: u32,
+    /// Whether frames go by UDP at the moment.
+    pub udp_acceleration: bool,
+    /// Frames towards the server, since the start.
+    pub sent_frames: u64,
+    /// Their bytes.
+    pub sent_bytes: u64,
+    /// Frames from the server, since the start.
+    pub received_frames: u64,
+    /// Their bytes.
+    pub received_bytes: u64,
+    /// How often a session was made again.
+    pub reconnects: u64,
+    /// Why the last session ended.
+    pub last_error: *const c_char,
+}
+
+static SERVER: Mutex<Option<Server>> = Mutex::new(None);
+static STATUS: Mutex<Option<(render::Status, Instant)>> = Mutex::new(None);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes the instance's name and opens its control socket. To be called with the signals blocked that the main thread
+/// waits for: the socket's thread inherits that.
+///
+/// # Errors
+/// `Busy` if a client of this name runs (exit code 15), `Io` if there can be no socket (exit code 14).
+#[unsafe(no_mangle)]
+pub extern "C" fn cutover_control_start(connection: &Connection) -> Status {
+    guarded(|| {
+        *lock(&STATUS) = Some((first_status(&connection.config, connection.server()), Instant::now()));
+        let server = Server::start(&Place::of_process(), &connection.config.name, Arc::new(Answers));
+        *lock(&SERVER) = Some(server.map_err(|error| match error {
+            StartError::Claim(place::ClaimError::Taken { .. }) => failed(Status::Busy, error),
+            _ => failed(Status::Io, error),
+        })?);
+        Ok(())
+    })
+}
+
+/// Closes the control socket and gives the name back.
+pub(crate) fn stop() {
+    let server = lock(&SERVER).take();
+    drop(server);
+}
+
+/// Says what the client is doing, for `cutover status`.
+///
+/// # Safety
+/// The report's strings are null or strings.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cutover_report(report: &Report) {
+    boundary((), || {
+        let mut slot = lock(&STATUS);
+        let Some((status, since)) = slot.as_mut() else { return };
+        let state = match report.state {
+            State::Connecting => "connecting",
+            State::Connected => "connected",
+            State::Waiting => "waiting",
+            State::Ending => "ending",
+        };
+        if status.state != state {
+            status.state = state.to_owned();
+            *since = Instant::now();
+        }
+        // SAFETY: the caller's.
+        let text = |text: *const c_char| unsafe {
+            (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
+        };
+        let has_session = report.connections > 0;
+        status.session = text(report.session);
+        status.cipher = text(report.cipher);
+        status.adapter = text(report.adapter);
+        status.connections = has_session.then_some(report.connections);
+        status.udp_acceleration = has_session.then_some(report.udp_acceleration);
+        status.sent = Traffic { frames: report.sent_frames, bytes: report.sent_bytes };
+        status.received = Traffic { frames: report.received_frames, bytes: report.received_bytes };
+        status.reconnects = report.reconnects;
+        status.last_error = text(report.last_error);
+    });
+}
+
+fn first_status(config: &Config, server: String) -> render::Status {
+    render::Status {
+        schema_version: 1,
+        name: config.name.clone(),
+        pid: std::process::id(),
+        state: "connecting".to_owned(),
+        server,
+        hub: config.hub.clone(),
+        user: config.auth.user.clone(),
+        interface: config.interface.name.clone(),
+        addresses: config.interface.addresses.iter().map(ToString::to_string).collect(),
+        ..render::Status::default()
+    }
+}
+
+/// What the socket answers.
+struct Answers;
+
+impl Handler for Answers {
+    fn status(&self) -> Value {
+        let slot = lock(&STATUS);
+        let Some((status, since)) = slot.as_ref() else { return Value::Null };
+        let status = render::Status { state_seconds: since.elapsed().as_secs(), ..status.clone() };
+        serde_json::to_value(status).unwrap_or_default()
+    }
+
+    fn swaps(&self) -> Value {
+        modes::table()
+    }
+
+    fn set_swaps(&self, modes: &str, peer: Peer) -> Result<Value, String> {
+        modes::set(modes, Source::Api).map_err(|_| crate::error::last())?;
+        tracing::info!(target: "cutover", "user {} set the modes {modes}", peer.uid);
+        Ok(modes::table())
+    }
+}

@@ -1,0 +1,53 @@
+//! What the client asks of the operating system for its process: signals as events, and no copies of its memory.
+
+const std = @import("std");
+const linux = std.os.linux;
+const posix = std.posix;
+
+/// What a signal asks for.
+pub const Request = enum { end, reload };
+
+/// Signals that arrive as events in the main loop instead of interrupting any thread.
+pub const Signals = struct {
+    descriptor: posix.fd_t,
+
+    /// To be called before anything makes a thread: threads inherit the blocked signals.
+    pub fn init() !Signals {
+        var set = posix.sigemptyset();
+        for ([_]posix.SIG{ .INT, .TERM, .HUP }) |signal| posix.sigaddset(&set, signal);
+        posix.sigprocmask(posix.SIG.BLOCK, &set, null);
+        return .{ .descriptor = try posix.signalfd(-1, &set, linux.SFD.CLOEXEC | linux.SFD.NONBLOCK) };
+    }
+
+    /// The next request, or null if none came in time.
+    pub fn wait(signals: Signals, ms: u32) ?Request {
+        var watched = [_]posix.pollfd{.{ .fd = signals.descriptor, .events = posix.POLL.IN, .revents = 0 }};
+        // A poll that fails is a wait that was too short; the caller looks again.
+        const ready = posix.poll(&watched, std.math.cast(i32, ms) orelse std.math.maxInt(i32)) catch 0;
+        if (ready == 0) return null;
+        var signal: linux.signalfd_siginfo = undefined;
+        const count = posix.read(signals.descriptor, std.mem.asBytes(&signal)) catch return null;
+        if (count != @sizeOf(linux.signalfd_siginfo)) return null;
+        return if (signal.signo == @backingInt(posix.SIG.HUP)) .reload else .end;
+    }
+};
+
+/// Keeps the process's memory, which holds the password or its equivalent, from core files and from other processes of
+/// the user. Mayaqua raises the limit on core files when it starts, so this comes after it.
+pub fn forbidCopies() void {
+    posix.setrlimit(.CORE, .{ .cur = 0, .max = 0 }) catch |err| {
+        std.log.warn("cannot forbid core files: {t}", .{err});
+    };
+    _ = posix.prctl(.SET_DUMPABLE, .{0}) catch |err| {
+        std.log.warn("cannot keep other processes from reading this one's memory: {t}", .{err});
+    };
+}
+
+test "signals become requests" {
+    const signals: Signals = try .init();
+    try std.testing.expectEqual(null, signals.wait(0));
+    try posix.raise(.HUP);
+    try std.testing.expectEqual(.reload, signals.wait(1000));
+    try posix.raise(.TERM);
+    try std.testing.expectEqual(.end, signals.wait(1000));
+}
