@@ -216,7 +216,8 @@ fn what_agrees_is_merged() {
 
 #[test]
 fn what_differs_is_not_merged() {
-    let changes: [(&str, fn(&mut Recipe)); 25] = [
+    type Change = (&'static str, fn(&mut Recipe));
+    let changes: [Change; 25] = [
         ("MAC and address", |r| r.host = 9),
         ("VLAN tag", |r| r.vlan = Some(1)),
         ("source port", |r| r.ports.0 = 1),

@@ -13,6 +13,10 @@
 //! 4. Frames that no card takes are dropped and counted.
 //! 5. The batch is grouped; each group is one write, of pieces that still stand in the batch.
 //! 6. A group that the device refuses is written frame by frame. A frame it refuses is dropped and counted.
+//!
+//! Inlining: whatever lies between the caller's loop and a system call is `inline(always)`, so that no function returns
+//! between two system calls. On processors where Linux guards its returns ("Safe RET") a return into a frame from before
+//! the call is mispredicted together with much of the next call: 560 ns per frame read instead of 370 on such a machine.
 #![forbid(unsafe_code)]
 
 use std::io::IoSlice;
@@ -76,7 +80,7 @@ impl<D: Device> Offloaded<D> {
 
     /// The next frame towards the server, or `None` when there is none now. The device is read only when the last packet
     /// is used up. Stands for `VLanGetNextPacket`.
-    #[inline]
+    #[inline(always)]
     pub fn next_frame(&mut self) -> Result<Option<&[u8]>, Error> {
         let vnet_len = self.port.vnet_len();
         let range = loop {
@@ -120,6 +124,7 @@ impl<D: Device> Offloaded<D> {
     }
 
     /// Reads one packet and plans its frames. `false`: nothing there now.
+    #[inline(always)]
     fn read_packet(&mut self) -> Result<bool, Error> {
         self.packet_len = 0;
         self.port.stats.reads += 1;
@@ -137,6 +142,7 @@ impl<D: Device> Offloaded<D> {
         Ok(true)
     }
 
+    #[inline(always)]
     fn plan_packet(&mut self, len: usize) -> Result<(), DropReason> {
         if len >= self.packet.len() {
             return Err(DropReason::Oversize);
@@ -151,7 +157,7 @@ impl<D: Device> Offloaded<D> {
 }
 
 impl<D: Device> Adapter for Offloaded<D> {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self, frames_max: usize, mut each: impl FnMut(&[u8])) -> Result<usize, Error> {
         for received in 0..frames_max {
             match self.next_frame()? {
@@ -202,7 +208,7 @@ impl<D: Device> Port<D> {
     }
 
     /// Writes one group, as a super-packet if it is one.
-    #[inline]
+    #[inline(always)]
     fn send_group(&mut self, coalescer: &Coalescer, frames: Frames<'_>, group: &Group) -> Result<(), Error> {
         if let Some((vnet, headers)) = coalescer.headers(frames, group) {
             let vnet = vnet.encode();
@@ -225,7 +231,7 @@ impl<D: Device> Port<D> {
         coalescer.members(group).try_for_each(|index| self.send_frame(frames.frame(index)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_frame(&mut self, frame: &[u8]) -> Result<(), Error> {
         if !self.is_sendable(frame) {
             return Ok(());
@@ -255,6 +261,7 @@ impl<D: Device> Port<D> {
         false
     }
 
+    #[inline(always)]
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> Result<(), WriteError> {
         self.stats.writes += 1;
         self.device.write(pieces)

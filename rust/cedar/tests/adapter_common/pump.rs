@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 
-use cedar::adapter::linux::{Tap, Tier};
-use cedar::adapter::{Adapter, FrameBatch, Stats};
+use cedar::adapter::linux::{TapDevice, Tier};
+use cedar::adapter::{Adapter, Device, FrameBatch, Offloaded, Stats};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{check_frame, netns};
@@ -26,7 +26,12 @@ pub enum Way {
 const TURN_FRAMES: usize = 256;
 
 /// Carries one turn of frames, each seen by `look`, and says how many.
-pub fn carry(from: &mut Tap, to: &mut Tap, way: Way, mut look: impl FnMut(&[u8])) -> usize {
+pub fn carry<D: Device>(
+    from: &mut Offloaded<D>,
+    to: &mut Offloaded<D>,
+    way: Way,
+    mut look: impl FnMut(&[u8]),
+) -> usize {
     match way {
         Way::Batch => {
             let mut batch = FrameBatch::new(TURN_FRAMES, TURN_FRAMES * 1518);
@@ -52,7 +57,7 @@ pub fn carry(from: &mut Tap, to: &mut Tap, way: Way, mut look: impl FnMut(&[u8])
 }
 
 /// Waits until one of the adapters has something, at most 20 ms.
-pub fn wait(a: &Tap, b: &Tap) {
+pub fn wait<D: Device>(a: &Offloaded<D>, b: &Offloaded<D>) {
     let (a, b) = (a.readiness().unwrap(), b.readiness().unwrap());
     let mut fds = [PollFd::new(&a, PollFlags::IN), PollFd::new(&b, PollFlags::IN)];
     let _ = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 20_000_000 }));
@@ -65,6 +70,23 @@ where
     F: FnOnce() + Send + 'static,
     G: FnOnce() + Send + 'static,
 {
+    let (one, two) = joined_by(tier, way, |device| device, one, two);
+    (*one.stats(), *two.stats())
+}
+
+/// The same with a device of one's own around each TAP; returns both adapters.
+pub fn joined_by<D, F, G>(
+    tier: Tier,
+    way: Way,
+    wrap: fn(TapDevice) -> D,
+    one: F,
+    two: G,
+) -> (Offloaded<D>, Offloaded<D>)
+where
+    D: Device + Send + 'static,
+    F: FnOnce() + Send + 'static,
+    G: FnOnce() + Send + 'static,
+{
     let (send_tap, taps) = channel();
     let mut hosts = Vec::new();
     let bodies: [(u8, Box<dyn FnOnce() + Send>); 2] = [(1, Box::new(one)), (2, Box::new(two))];
@@ -73,12 +95,12 @@ where
         hosts.push(thread::spawn(move || {
             netns::enter();
             let mut interface = netns::interface("vpn_test", host, tier);
-            send_tap.send((host, interface.adapter().unwrap())).unwrap();
+            send_tap.send((host, Offloaded::new(wrap(interface.device().unwrap())))).unwrap();
             body();
             interface
         }));
     }
-    let mut taps: Vec<(u8, Tap)> = taps.iter().take(2).collect();
+    let mut taps: Vec<(u8, Offloaded<D>)> = taps.iter().take(2).collect();
     taps.sort_by_key(|(host, _)| *host);
     let (mut b, mut a) = (taps.pop().unwrap().1, taps.pop().unwrap().1);
     let stop = Arc::new(AtomicBool::new(false));
@@ -103,19 +125,19 @@ where
             }
             match wrong {
                 Some(panic) => std::panic::resume_unwind(panic),
-                None => (*a.stats(), *b.stats()),
+                None => (a, b),
             }
         })
     };
     let results: Vec<_> = hosts.into_iter().map(thread::JoinHandle::join).collect();
     stop.store(true, Ordering::Release);
-    let stats = pump.join();
+    let adapters = pump.join();
     for result in results {
         if let Err(panic) = result {
             std::panic::resume_unwind(panic);
         }
     }
-    stats.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    adapters.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The byte at `position` of every test transfer.
@@ -153,7 +175,7 @@ pub fn connect(address: IpAddr) -> std::net::TcpStream {
 }
 
 /// Tries for ten seconds: IPv6 addresses are usable only after duplicate address detection.
-fn patiently<T>(attempt: impl Fn() -> std::io::Result<T>) -> T {
+pub fn patiently<T>(attempt: impl Fn() -> std::io::Result<T>) -> T {
     let mut result = attempt();
     for _ in 0..500 {
         match result {

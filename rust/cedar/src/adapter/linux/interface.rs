@@ -247,14 +247,18 @@ impl Interface {
     /// The adapter for a session. The interface stays as it is when the adapter is dropped. One at a time: two would share
     /// the frames between them.
     pub fn adapter(&mut self) -> Result<Tap, InterfaceError> {
+        self.device().map(Offloaded::new)
+    }
+
+    /// The device under an adapter, to put something of one's own between the two.
+    pub fn device(&mut self) -> Result<TapDevice, InterfaceError> {
         let tun = self.tun.as_ref().ok_or_else(|| self.gone())?;
         if Arc::strong_count(tun) > 1 {
             return Err(InterfaceError::InUse { name: self.config.name.clone() });
         }
         let tun = Arc::clone(tun);
         let link = self.status()?;
-        let device = TapDevice::new(tun, self.offloads, self.index, link);
-        Ok(Offloaded::new(device.map_err(|e| from_io("watch the interface", e))?))
+        TapDevice::new(tun, self.offloads, self.index, link).map_err(|e| from_io("watch the interface", e))
     }
 
     /// Opens the interface in another tier. It stays, with its addresses and routes; only its carrier blinks. No adapter
@@ -349,13 +353,13 @@ impl Interface {
     /// Adds an address; one that is there already stays.
     pub fn add_address(&mut self, address: IpAddr, prefix_len: u8) -> Result<(), InterfaceError> {
         let added = self.netlink.add_address(self.index, address, prefix_len);
-        added.map_err(|e| self.from_answer("add an address", e))
+        added.map_err(|e| self.answer_error("add an address", e))
     }
 
     /// Removes the interface, persistent or not. An adapter still in use finds it gone.
     pub fn delete(mut self) -> Result<(), InterfaceError> {
         let deleted = self.netlink.delete(self.index);
-        deleted.map_err(|e| self.from_answer("delete the interface", e))
+        deleted.map_err(|e| self.answer_error("delete the interface", e))
     }
 
     /// The descriptor, for those that read and write one packet at a time. It is non-blocking.
@@ -365,19 +369,19 @@ impl Interface {
 
     fn link(&mut self) -> Result<Link, InterfaceError> {
         let link = self.netlink.link_by_index(self.index);
-        link.map_err(|e| self.from_answer("look at the interface", e))
+        link.map_err(|e| self.answer_error("look at the interface", e))
     }
 
     fn change(&mut self, action: &'static str, change: Change) -> Result<(), InterfaceError> {
         let changed = self.netlink.change(self.index, change);
-        changed.map_err(|e| self.from_answer(action, e))
+        changed.map_err(|e| self.answer_error(action, e))
     }
 
     fn gone(&self) -> InterfaceError {
         InterfaceError::Gone { name: self.config.name.clone() }
     }
 
-    fn from_answer(&self, action: &'static str, error: io::Error) -> InterfaceError {
+    fn answer_error(&self, action: &'static str, error: io::Error) -> InterfaceError {
         match Errno::from_io_error(&error) {
             Some(Errno::NODEV) => self.gone(),
             _ => from_io(action, error),

@@ -88,7 +88,7 @@ impl Device for TapDevice {
         self.offloads
     }
 
-    #[inline]
+    #[inline(always)]
     fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Error> {
         loop {
             match rustix::io::read(&self.tun, &mut *buffer) {
@@ -105,7 +105,7 @@ impl Device for TapDevice {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn write(&mut self, parts: &[IoSlice<'_>]) -> Result<(), WriteError> {
         loop {
             match rustix::io::writev(&self.tun, parts) {
