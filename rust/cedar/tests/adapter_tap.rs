@@ -61,11 +61,13 @@ fn tcp_crosses_the_offload_tier() {
 fn udp_bursts_cross_whole_and_in_order() {
     const BURSTS: usize = 200;
     const DATAGRAM: usize = 1_200;
+    let (bound, wait_for_bound) = std::sync::mpsc::channel();
     let (one, two) = joined(
         Tier::Offload,
         Way::Batch,
-        || {
+        move || {
             let socket = UdpSocket::bind((ipv4(1), 5_001)).unwrap();
+            bound.send(()).unwrap();
             socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
             let mut buffer = [0; 2_000];
             for number in 0..BURSTS * 40 {
@@ -78,8 +80,9 @@ fn udp_bursts_cross_whole_and_in_order() {
                 }
             }
         },
-        || {
+        move || {
             use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
+            wait_for_bound.recv().unwrap();
             let socket = UdpSocket::bind((ipv4(2), 5_001)).unwrap();
             socket.connect((ipv4(1), 5_001)).unwrap();
             socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -458,4 +461,42 @@ fn names_and_addresses_are_the_cs() {
     assert_eq!(mac, mac_from_seed("a server and a user"));
     assert_ne!(mac, mac_from_seed("a server and another user"));
     assert_eq!(mac[0] & 3, 2, "locally administered, one card");
+}
+
+/// F5: EINTR everywhere ends nothing.
+#[test]
+fn signals_end_nothing() {
+    use nix::sys::pthread::{pthread_kill, pthread_self};
+    use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    extern "C" fn ignore(_: i32) {}
+    // Without SA_RESTART: calls that wait are interrupted.
+    let action = SigAction::new(SigHandler::Handler(ignore), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler does nothing.
+    unsafe { sigaction(Signal::SIGUSR1, &action).unwrap() };
+    netns::within(|| {
+        let (target, done) = (pthread_self(), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Acquire) {
+                    pthread_kill(target, Signal::SIGUSR1).unwrap();
+                    std::thread::sleep(Duration::from_micros(20));
+                }
+            });
+            for round in 0..20 {
+                let mut interface = netns::interface(&format!("vpn_{round}"), 1, Tier::Offload);
+                let mut tap = interface.adapter().unwrap();
+                for number in 0..2_000 {
+                    tap.put_frame(&frame_of(60, [0x88, 0xb5], number)).unwrap();
+                    tap.flush().unwrap();
+                    while tap.next_frame().unwrap().is_some() {}
+                }
+                assert_eq!(tap.stats().frames_sent, 2_000);
+                interface.set_tier(Some(Tier::Plain)).unwrap_err();
+                drop(tap);
+                interface.set_tier(Some(Tier::Plain)).unwrap();
+            }
+            done.store(true, Ordering::Release);
+        });
+    });
 }
