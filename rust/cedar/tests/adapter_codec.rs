@@ -302,6 +302,18 @@ fn groups_end_at_the_longest_ip_packet_and_at_the_most_pieces() {
 }
 
 #[test]
+fn a_shorter_frame_is_the_last_of_its_group() {
+    let first = Recipe::default();
+    let at = |offset: u32, len| Recipe {
+        sequence: first.sequence.wrapping_add(offset),
+        payload: pattern(len),
+        ..Recipe::default()
+    };
+    let frames = [first.frame(), at(1_000, 500).frame(), at(1_500, 500).frame(), at(2_000, 500).frame()];
+    assert_eq!(group_sizes(&frames), [2, 2]);
+}
+
+#[test]
 fn more_flows_than_are_looked_after_still_arrive() {
     let mut frames = Vec::new();
     for round in 0..3u32 {

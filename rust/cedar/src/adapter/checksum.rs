@@ -97,6 +97,15 @@ mod tests {
     }
 
     #[test]
+    fn carries_of_carries_are_not_lost() {
+        let sum = |words: &[u16]| words.iter().fold(Sum::default(), |sum, &word| sum.word(word));
+        assert_eq!(sum(&[0xffff, 0xffff, 1]).fold(), 1);
+        assert_eq!(sum(&[0xffff, 0xfffe, 2]).fold(), 1);
+        assert_eq!(sum(&[0x8000; 65_535]).fold(), Sum::of(&[0x80, 0].repeat(65_535)).fold());
+        assert_eq!(sum(&[0xffff; 65_535]).fold(), 0xffff);
+    }
+
+    #[test]
     fn every_length_and_every_alignment() {
         let bytes: Vec<u8> = (0..4096u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         for start in 0..8 {
