@@ -26,6 +26,7 @@ The columns and report.json are explained in docs/BENCH.md.";
 #[command(name = "cutover-ab", version, after_help = EXAMPLES)]
 struct Arguments {
     /// An executable `cutover`: `c=PATH` (built with -Dimpl=c) or `rust=PATH` (built with -Dimpl=rust)
+    /// [default: `cutover-c` and `cutover-rust` beside this program]
     #[arg(long = "bin", value_name = "NAME=PATH", value_parser = name_and_path)]
     programs: Vec<(String, PathBuf)>,
     /// Who is compared, the baseline first [default: those given by --bin; without --quick also `official` if installed]
@@ -64,7 +65,8 @@ fn main() -> ExitCode {
 }
 
 fn compare(arguments: &Arguments) -> Result<ExitCode, String> {
-    let contestants = ab::contestants(&names(arguments), &arguments.programs)?;
+    let programs = if arguments.programs.is_empty() { programs_beside_me() } else { arguments.programs.clone() };
+    let contestants = ab::contestants(&names(arguments, &programs), &programs)?;
     let slots = contestants.len() + 1;
     let effort = if arguments.quick { Effort::quick(slots) } else { Effort::full(slots) };
     let options = Options { contestants, server: arguments.server, effort, seed: arguments.seed };
@@ -94,11 +96,18 @@ fn compare(arguments: &Arguments) -> Result<ExitCode, String> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn names(arguments: &Arguments) -> Vec<String> {
+/// What `./zigw build ab` installs.
+fn programs_beside_me() -> Vec<(String, PathBuf)> {
+    let me = std::env::current_exe().unwrap_or_default();
+    let beside = ["c", "rust"].map(|name| (name.to_owned(), me.with_file_name(format!("cutover-{name}"))));
+    beside.into_iter().filter(|(_, path)| path.is_file()).collect()
+}
+
+fn names(arguments: &Arguments, programs: &[(String, PathBuf)]) -> Vec<String> {
     if !arguments.contestants.is_empty() {
         return arguments.contestants.clone();
     }
-    let mut names: Vec<String> = arguments.programs.iter().map(|(name, _)| name.clone()).collect();
+    let mut names: Vec<String> = programs.iter().map(|(name, _)| name.clone()).collect();
     // The C is the baseline, in whatever order the executables were given.
     names.sort_by_key(|name| name != "c");
     if !arguments.quick && Path::new("/usr/bin/vpnclient").exists() {

@@ -38,7 +38,7 @@ struct WorldArguments {
     /// Whose server: built from the vendored C, or Debian's package
     #[arg(long, value_enum, default_value = "vendored")]
     server: ServerKind,
-    /// The client: `official` (Debian's vpnclient), `none`, or the path of a `cutover` executable [default: the one beside this program]
+    /// The client: `official` (Debian's vpnclient), `none`, or the path of a `cutover` executable [default: `cutover-rust` beside this program]
     #[arg(long, value_name = "official|none|PATH")]
     client: Option<OsString>,
     /// Which side each swap of the `cutover` client runs, as in CUTOVER_SWAPS
@@ -161,7 +161,7 @@ fn client_spec(arguments: &WorldArguments) -> Result<Option<ClientSpec>, LabErro
         Some(name) if name == "none" => return Ok(None),
         Some(name) if name == "official" => ClientKind::Official,
         Some(path) => ClientKind::Cutover(PathBuf::from(path)),
-        None => ClientKind::Cutover(beside_me("cutover")?),
+        None => ClientKind::Cutover(beside_me("cutover-rust")?),
     };
     let mut spec = ClientSpec { connections: arguments.connections, ..ClientSpec::new(kind) };
     spec.env.extend(arguments.swaps.iter().map(|swaps| ("CUTOVER_SWAPS".into(), swaps.into())));
@@ -173,7 +173,7 @@ fn beside_me(name: &str) -> Result<PathBuf, LabError> {
     if path.exists() {
         return Ok(path);
     }
-    let hint = "build it with `./zigw build`, or say `--client official` or `--client PATH`".into();
+    let hint = "build it with `./zigw build lab`, or say `--client official` or `--client PATH`".into();
     Err(LabError::Missing { what: path.display().to_string(), hint })
 }
 
