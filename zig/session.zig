@@ -8,6 +8,7 @@
 const std = @import("std");
 const c = @import("c");
 const cutover = @import("cutover");
+const adapters = @import("adapter.zig");
 const Profile = @import("profile.zig").Profile;
 
 /// How often a stopped session's thread is looked at.
@@ -17,25 +18,20 @@ const stop_step_ms = 20;
 /// one session at a time.
 var connecting: ?*Session = null;
 
-pub const Side = enum { c, rust };
-
 pub const Session = struct {
     raw: *c.SESSION,
     profile: *const Profile,
-    adapter: Side,
+    adapter: adapters.Side,
     /// Cedar's connection, held from the certificate's check on, so that its counters can be read safely.
     connection: ?*c.CONNECTION,
 
     /// Begins an attempt. `session` and `profile` stay where they are until `end`.
     pub fn start(session: *Session, cedar: *c.CEDAR, profile: *Profile) void {
-        const adapter: *c.PACKET_ADAPTER = c.VLanGetPacketAdapter();
-        const side: Side = if (adapter.Init == &c.VLanPaInit) .c else .rust;
-        // The C's own would look for an interface that the C made; this one takes the client's.
-        if (side == .c) adapter.Init = @ptrCast(&cutover.cutover_vlan_pa_init);
+        const table, const side = adapters.make();
         profile.auth.CheckCertProc = checkCertificate;
         session.* = .{ .raw = undefined, .profile = profile, .adapter = side, .connection = null };
         @atomicStore(?*Session, &connecting, session, .release);
-        session.raw = c.NewClientSessionEx(cedar, &profile.option, &profile.auth, adapter, null);
+        session.raw = c.NewClientSessionEx(cedar, &profile.option, &profile.auth, table, null);
     }
 
     pub fn isEstablished(session: *const Session) bool {

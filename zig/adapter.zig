@@ -1,0 +1,41 @@
+//! The packet adapter of a session: the function table that Cedar moves frames through, C's or Rust's, with two
+//! additions of the client.
+//!
+//! 1. The C side takes the client's interface, not one that the C made.
+//! 2. The session's thread forgets OpenSSL's old errors. The C asks SSL_get_error after every read without clearing the
+//!    thread's error queue first, as OpenSSL demands: one connection that ended badly makes every later "nothing to
+//!    read yet", on any connection of that thread, look like a failure, and Cedar's threads serve one session after
+//!    the other. Without this no session stays up in a process whose server was killed once.
+
+const std = @import("std");
+const c = @import("c");
+const cutover = @import("cutover");
+
+extern fn ERR_clear_error() void;
+
+pub const Side = enum { c, rust };
+
+/// The functions behind ours; there is one session at a time.
+var inner: struct { init: *const c.PA_INIT, put: *const c.PA_PUTPACKET } = undefined;
+
+/// A new adapter of the side that the swaps' modes say, for one session; Cedar frees it with the session.
+pub fn make() struct { *c.PACKET_ADAPTER, Side } {
+    const adapter: *c.PACKET_ADAPTER = c.VLanGetPacketAdapter();
+    const side: Side = if (adapter.Init == &c.VLanPaInit) .c else .rust;
+    const own_init: *const c.PA_INIT = @ptrCast(&cutover.cutover_vlan_pa_init);
+    inner = .{ .init = if (side == .c) own_init else adapter.Init.?, .put = adapter.PutPacket.? };
+    adapter.Init = init;
+    adapter.PutPacket = put;
+    return .{ adapter, side };
+}
+
+fn init(session: [*c]c.SESSION) callconv(.c) c.UINT {
+    ERR_clear_error();
+    return inner.init(session);
+}
+
+/// Cedar ends the frames of each round with a call without data, and goes on to the sockets in the next.
+fn put(session: [*c]c.SESSION, data: ?*anyopaque, size: c.UINT) callconv(.c) c.UINT {
+    if (data == null) ERR_clear_error();
+    return inner.put(session, data, size);
+}
