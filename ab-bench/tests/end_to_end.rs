@@ -242,9 +242,10 @@ fn a_server_that_restarts_is_met_again_and_the_interface_stays() {
     let client = start(&lab, &rust_with("*=rust"));
     carry(&lab, &client, FRAMES, "before");
     let link = |lab: &Lab| {
-        let output =
-            lab.run_ok(Side::Client, &["cat", "/sys/class/net/cut0/ifindex"], LIMIT).expect("the interface is there");
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        let output = lab
+            .run_ok(Side::Client, &["ip", "-oneline", "link", "show", "cut0"], LIMIT)
+            .expect("the interface is there");
+        String::from_utf8_lossy(&output.stdout).split(':').next().map(str::to_owned)
     };
     let before = link(&lab);
     lab.server_mut().restart().unwrap();
@@ -294,7 +295,8 @@ fn what_cannot_work_ends_with_its_exit_code_one_line_and_nothing_left_behind() {
     };
 
     let wrong_password = ClientSpec { auth: ClientAuth::WrongPassword("not it".into()), ..spec.clone() };
-    lab.run_ok(Side::Client, &["ip", "link", "add", "taken0", "type", "dummy"], LIMIT).unwrap();
+    lab.run_ok(Side::Client, &["ip", "link", "add", "taken0", "type", "veth", "peer", "name", "taken1"], LIMIT)
+        .unwrap();
     let cases = [
         ("wrong password", 10, "password", refused(&lab, &wrong_password, None)),
         ("wrong hub", 11, "NOHUB", refused(&lab, &spec, Some(&config(&["hub"], "NOHUB".into())))),
