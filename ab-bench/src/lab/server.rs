@@ -35,6 +35,9 @@ pub enum ServerKind {
     Debian,
 }
 
+/// The same after a restart, as the gateway behind a real bridge keeps its address: clients have it in their ARP tables.
+const SERVER_TAP_MAC: &str = "02:00:0a:4e:00:01";
+
 /// A running server with hub, users and TAP bridge.
 #[derive(Debug)]
 pub struct Server {
@@ -171,7 +174,10 @@ impl Server {
         ip_batch(
             &self.world,
             Side::Server,
-            &format!("address add {TUNNEL_SERVER_ADDRESS}/24 dev {SERVER_TAP}\nlink set {SERVER_TAP} up\n"),
+            &format!(
+                "address add {TUNNEL_SERVER_ADDRESS}/24 dev {SERVER_TAP}\n\
+                 link set {SERVER_TAP} address {SERVER_TAP_MAC} up\n"
+            ),
         )?;
         tune_tunnel_end(&self.world, Side::Server, SERVER_TAP, TUNNEL_SERVER_ADDRESS)
     }
