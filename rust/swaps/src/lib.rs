@@ -10,6 +10,8 @@ mod memory;
 #[cfg(all(feature = "planted-faults", write_fifo))]
 mod planted;
 
+pub use memory::drops;
+
 include!("registry.rs");
 
 /// What the registry means here: per line a module, a static switch, and a place in [`ENTRIES`].

@@ -1,7 +1,12 @@
 //! Mayaqua's heap and counters as the shims use them. Memory that crosses a seam is Mayaqua's: it has a header and
 //! a canary that only its own functions know.
 
+pub mod block;
+pub mod connection;
+pub mod drops;
 pub mod fifo;
+pub mod list;
+pub mod queue;
 
 use softether_sys as sys;
 use std::ffi::c_void;
@@ -60,4 +65,12 @@ pub fn ks_inc(id: u32) {
         sys::kernel_status_max[place] = sys::kernel_status_max[place].max(sys::kernel_status[place]);
         sys::UnlockKernelStatus(id);
     }
+}
+
+/// The C library's `rand`, which Mayaqua seeds and both sides draw from.
+pub fn rand() -> u32 {
+    unsafe extern "C" {
+        safe fn rand() -> std::ffi::c_int;
+    }
+    rand().cast_unsigned()
 }

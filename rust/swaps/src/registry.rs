@@ -10,6 +10,15 @@ macro_rules! with_registry {
         $lines! {
             new_block = NewBlock in "Cedar/Connection.c", framing, cloned;
             free_block = FreeBlock in "Cedar/Connection.c", framing, effect;
+            write_send_fifo = WriteSendFifo in "Cedar/Connection.c", framing, cloned;
+            write_recv_fifo = WriteRecvFifo in "Cedar/Connection.c", framing, cloned;
+            insert_received_block_to_queue = InsertReceivedBlockToQueue in "Cedar/Connection.c", framing, effect;
+            gen_next_keep_alive_span = GenNextKeepAliveSpan in "Cedar/Connection.c", framing, cloned;
+            send_keep_alive = SendKeepAlive in "Cedar/Connection.c", framing, effect;
+            connection_send = ConnectionSend in "Cedar/Connection.c", framing, effect;
+            connection_receive = ConnectionReceive in "Cedar/Connection.c", framing, effect;
+            get_next = GetNext in "Mayaqua/Memory.c", framing, cloned;
+            insert_queue = InsertQueue in "Mayaqua/Memory.c", framing, cloned;
             write_fifo = WriteFifo in "Mayaqua/Memory.c", framing, cloned;
             read_fifo = ReadFifo in "Mayaqua/Memory.c", framing, cloned;
             get_fifo_pointer = GetFifoPointer in "Mayaqua/Memory.c", framing, pure;

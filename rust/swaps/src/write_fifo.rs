@@ -66,10 +66,12 @@ unsafe fn shadow(f: *mut FIFO, p: *mut c_void, size: UINT, control: Control<'_, 
     control.run();
     // SAFETY: the copy is a FIFO of its own.
     unsafe { rust(copy.as_mut(), p, size) };
-    // With null `p` the appended bytes are whatever the memory held, which differs between two blocks.
-    let compared = if p.is_null() { unsafe { (*f).size }.saturating_sub(size) } else { u32::MAX };
     // SAFETY: the caller's.
-    unsafe { fifo::compare(&*f, copy.as_mut(), compared) }
+    let c = unsafe { &*f };
+    // With null `p` the appended bytes are whatever the memory held, which differs between two blocks.
+    let compared = if p.is_null() { c.size.saturating_sub(size) } else { u32::MAX };
+    // SAFETY: the caller's.
+    unsafe { fifo::compare(c, copy.as_mut(), compared) }
 }
 
 /// Both sides on a FIFO that grows from nothing over two steps.

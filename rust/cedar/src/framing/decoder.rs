@@ -47,9 +47,22 @@ pub enum ProtocolError {
     },
 }
 
+/// Where a stream stands between two parts of it, in the C's own words (C: `TCPSOCK`, Cedar/Connection.h). With it
+/// C and Rust take turns on one stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// What stands next: 0 a count, 1 the size of a block, 2 a block, 3 the size of a keep-alive, 4 a keep-alive
+    /// (C: `Mode`).
+    pub mode: u32,
+    /// Bytes that it has (C: `WantSize`).
+    pub want_size: u32,
+    /// Blocks that the batch still has, one that stands next included (C: `NextBlockNum - CurrentPacketNum`).
+    pub blocks: u32,
+}
+
 /// Decodes contiguous bytes; the caller keeps what is not taken and puts the next bytes behind it.
 ///
-/// For a session without compression. Frames are slices of the input, so many can be held at once.
+/// Frames are slices of the input, so many can be held at once. Nothing is expanded: see [`SliceDecoder::resume`].
 #[derive(Debug, Default)]
 pub struct SliceDecoder {
     parser: Parser,
@@ -60,6 +73,25 @@ impl SliceDecoder {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A decoder in the middle of a stream.
+    ///
+    /// With `use_compress`, which is `SESSION.UseCompress`, a frame is a block as it came: a zlib stream of up to
+    /// [`MAX_BLOCK_SIZE`] bytes, for the caller to expand.
+    #[must_use]
+    pub fn resume(position: Position, use_compress: bool) -> Self {
+        let mut parser = Parser { expect: Expect::at(position), ..Parser::default() };
+        if use_compress {
+            parser.frame_size_max = MAX_BLOCK_SIZE;
+        }
+        Self { parser }
+    }
+
+    /// Where the stream stands; its start after a [`ProtocolError`], behind which it has no meaning.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.parser.expect.position()
     }
 
     /// The next event. `input` is moved behind what was taken.
@@ -179,16 +211,51 @@ enum Kind {
     KeepAlive,
 }
 
+impl Expect {
+    /// The C's state as what stands next. A state that the C cannot be in, or only after an error, is an error.
+    fn at(Position { mode, want_size, blocks }: Position) -> Self {
+        let size = to_usize(want_size);
+        match mode {
+            1 => Self::Number(Number::BlockSize { blocks }),
+            2 if size <= MAX_BLOCK_SIZE => Self::Body(Kind::Block { blocks }, size),
+            2 => Self::Nothing(ProtocolError::BlockTooLarge { size: want_size }),
+            3 => Self::Number(Number::KeepAliveSize),
+            4 if size <= MAX_KEEPALIVE_SIZE => Self::Body(Kind::KeepAlive, size),
+            4 => Self::Nothing(ProtocolError::KeepAliveTooLarge { size: want_size }),
+            _ => Self::Number(Number::Count),
+        }
+    }
+
+    fn position(self) -> Position {
+        let number = |mode, blocks| Position { mode, want_size: narrow(WORD_SIZE), blocks };
+        match self {
+            Self::Number(Number::Count) | Self::Nothing(_) => number(0, 0),
+            Self::Number(Number::BlockSize { blocks }) => number(1, blocks),
+            Self::Body(Kind::Block { blocks }, size) => Position { mode: 2, want_size: narrow(size), blocks },
+            Self::Number(Number::KeepAliveSize) => number(3, 0),
+            Self::Body(Kind::KeepAlive, size) => Position { mode: 4, want_size: narrow(size), blocks: 0 },
+        }
+    }
+}
+
+/// A size that came from 32 bits, or is a constant of the wire.
+fn narrow(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
 /// What both decoders share: the meaning of numbers and bodies, wherever they came from.
 #[derive(Debug)]
 struct Parser {
     expect: Expect,
+    /// A longer block is dropped, if it is not expanded.
+    frame_size_max: usize,
     statistics: Statistics,
 }
 
 impl Default for Parser {
     fn default() -> Self {
-        Self { expect: Expect::Number(Number::Count), statistics: Statistics::default() }
+        let expect = Expect::Number(Number::Count);
+        Self { expect, frame_size_max: MAX_PACKET_SIZE, statistics: Statistics::default() }
     }
 }
 
@@ -237,7 +304,7 @@ impl Parser {
         let size = body.len();
         let frame = match decompressor {
             Some(decompressor) => decompressor.expand(body),
-            None if size > MAX_PACKET_SIZE => Err(DropReason::Oversize),
+            None if size > self.frame_size_max => Err(DropReason::Oversize),
             None => Ok(body),
         };
         match frame {
@@ -305,5 +372,61 @@ impl Carry {
         }
         self.taken = true;
         Some(&self.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cut anywhere and resumed there by another decoder, a stream gives what one decoder makes of it.
+    #[test]
+    fn a_stream_goes_on_where_another_decoder_left_it() {
+        let mut stream = vec![0, 0, 0, 3, 0, 0, 0, 2, 0xaa, 0xbb, 0, 0, 0, 0, 0, 0, 0, 1, 0xcc];
+        stream.extend_from_slice(&[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 2, 1, 2]);
+        stream.extend_from_slice(&[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
+        stream.extend_from_slice(&[0, 0, 0, 1, 0, 0, 6, 65]);
+        stream.extend_from_slice(&[7; 1601]);
+        let collect = |cut: usize, use_compress| {
+            let (mut position, mut events) = (SliceDecoder::new().position(), Vec::new());
+            let mut begin = 0;
+            for end in [cut, stream.len()] {
+                let mut decoder = SliceDecoder::resume(position, use_compress);
+                let mut input = &stream[begin..end];
+                while let Some(event) = decoder.decode(&mut input).unwrap() {
+                    events.push(event);
+                }
+                (position, begin) = (decoder.position(), end - input.len());
+            }
+            assert_eq!((position, begin), (SliceDecoder::new().position(), stream.len()), "cut at {cut}");
+            events
+        };
+        for use_compress in [false, true] {
+            let whole = collect(0, use_compress);
+            assert_eq!(whole.len(), 5);
+            let last = if use_compress {
+                Event::Frame(&stream[stream.len() - 1601..])
+            } else {
+                Event::Dropped { reason: DropReason::Oversize, size: 1601 }
+            };
+            assert_eq!(whole[4], last);
+            for cut in 1..stream.len() {
+                assert_eq!(collect(cut, use_compress), whole, "cut at {cut}");
+            }
+        }
+    }
+
+    /// What the C can hold only after an error is the error; what it cannot hold at all is the start of a stream.
+    #[test]
+    fn impossible_positions() {
+        let decode = |mode, want_size| {
+            SliceDecoder::resume(Position { mode, want_size, blocks: 1 }, true).decode(&mut &[0; 8][..])
+        };
+        assert_eq!(decode(2, 3201), Err(ProtocolError::BlockTooLarge { size: 3201 }));
+        assert_eq!(decode(4, 513), Err(ProtocolError::KeepAliveTooLarge { size: 513 }));
+        assert_eq!(decode(5, 4), Ok(None));
+        assert_eq!(decode(2, 8), Ok(Some(Event::Frame(&[0; 8]))));
+        let position = Position { mode: 2, want_size: 3201, blocks: 1 };
+        assert_eq!(SliceDecoder::resume(position, true).position(), SliceDecoder::new().position());
     }
 }

@@ -62,12 +62,22 @@ impl<'a> Batch<'a> {
     /// [`PushError`], with the batch unchanged.
     #[inline]
     pub fn push(&mut self, frame: &[u8]) -> Result<(), PushError> {
-        let size = frame.len();
+        self.push_block(frame, frame.len())
+    }
+
+    /// Copies the body of a block behind the others: a frame of `size` bytes that may be compressed already, and may
+    /// then be empty, which means nothing (C: a `BLOCK` with `Size` and `SizeofData`).
+    ///
+    /// # Errors
+    ///
+    /// [`PushError`], with the batch unchanged.
+    #[inline]
+    pub fn push_block(&mut self, body: &[u8], size: usize) -> Result<(), PushError> {
         self.check_size(size)?;
         let room = self.room();
-        let room = room.get_mut(..size).ok_or(PushError::Full)?;
-        room.copy_from_slice(frame);
-        self.append(size, size)
+        let room = room.get_mut(..body.len()).ok_or(PushError::Full)?;
+        room.copy_from_slice(body);
+        self.append(body.len(), size)
     }
 
     /// Compresses `frame` behind the others. A frame that does not get smaller may take a few bytes more than its size.

@@ -32,7 +32,7 @@ mod statistics;
 pub mod wire;
 
 pub use compression::{Compressor, Decompressor, calc_compress};
-pub use decoder::{Decoder, Event, ProtocolError, SliceDecoder};
+pub use decoder::{Decoder, Event, Position, ProtocolError, SliceDecoder};
 pub use encoder::{Batch, BufferTooSmall, PushError, encode, encode_vectored, encoded_len};
 pub use keep_alive::{KeepAlive, MAX_ENCODED_KEEP_ALIVE_SIZE, encode_keep_alive, gen_next_keep_alive_span};
 pub use qos::is_priority_highest_packet_for_qos;

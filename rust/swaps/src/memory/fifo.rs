@@ -1,9 +1,57 @@
-//! Copies and comparisons of the C's FIFO, for the shadow mode and the self-tests of the swaps that change one.
+//! The C's FIFO: reading and writing in place, for swaps that stand on one; copies and comparisons, for the shadow
+//! mode and the self-tests of those that change one.
 
-use super::{free, index, malloc, malloc_copy, view};
-use softether_sys::FIFO;
-use std::ptr;
+use super::{free, index, ks_inc, malloc, malloc_copy, view};
+use mayaqua::fifo::plan_write;
+use softether_sys::{FIFO, KS_WRITE_FIFO_COUNT, ReAlloc};
+use std::ffi::c_void;
+use std::{ptr, slice};
 use switch::{Difference, Kind, Shape, Verdict, compare_bytes};
+
+/// The unread bytes.
+///
+/// # Safety
+/// `fifo` is whole, and nobody changes it for `'a`.
+pub unsafe fn unread<'a>(fifo: *const FIFO) -> &'a [u8] {
+    // SAFETY: the caller's; the unread bytes of a whole FIFO lie in its block from `pos` on.
+    unsafe { view((*fifo).p.cast::<u8>().wrapping_add((*fifo).pos as usize).cast(), (*fifo).size) }
+}
+
+/// Room for `size` bytes behind the unread ones, with whatever the memory holds. [`commit`] makes bytes of it.
+///
+/// # Safety
+/// `fifo` is whole, and its block is Mayaqua memory.
+pub unsafe fn room(fifo: &mut FIFO, size: u32) -> &mut [u8] {
+    // A FIFO of 4 GiB is a leak, not traffic.
+    let plan = plan_write(fifo.pos, fifo.size, fifo.memsize, size).expect("a FIFO below 4 GiB");
+    if plan.memsize != fifo.memsize {
+        // SAFETY: the caller's.
+        fifo.p = unsafe { ReAlloc(fifo.p, plan.memsize) };
+        fifo.memsize = plan.memsize;
+    }
+    // SAFETY: the plan's offset + size lies in the block. Its memory came out of a foreign function, so to Rust its
+    // bytes have values, if unknown ones.
+    unsafe { slice::from_raw_parts_mut(fifo.p.cast::<u8>().add(plan.offset as usize), size as usize) }
+}
+
+/// Makes the first `size` bytes of the last [`room`] unread ones (C: the rest of `WriteFifo`).
+pub fn commit(fifo: &mut FIFO, size: u32) {
+    if size != 0 {
+        fifo.size += size;
+        fifo.total_write_size += u64::from(size);
+        ks_inc(KS_WRITE_FIFO_COUNT);
+    }
+}
+
+/// Appends `size` bytes (C: `WriteFifo`).
+///
+/// # Safety
+/// `fifo` is whole, its block is Mayaqua memory, and `data` has `size` readable bytes outside it.
+pub unsafe fn append(fifo: &mut FIFO, data: *const c_void, size: u32) {
+    // SAFETY: the caller's; the room has `size` bytes.
+    unsafe { room(fifo, size).as_mut_ptr().copy_from_nonoverlapping(data.cast(), size as usize) };
+    commit(fifo, size);
+}
 
 /// A FIFO with a block of its own and no lock, freed when dropped.
 pub struct Copy(FIFO);

@@ -1,5 +1,9 @@
 //! What the differential tests and the benches share: starting Mayaqua, random input, and the frame of one test.
 
+#[allow(dead_code, reason = "each of the swaps on connections uses a part")]
+#[path = "support/connection.rs"]
+pub mod connection;
+
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::ffi::CString;
