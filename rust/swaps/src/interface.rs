@@ -63,21 +63,6 @@ fn with_tier<T>(tier: Option<Tier>, ask: impl FnOnce(&mut Interface) -> Result<T
     }
 }
 
-unsafe extern "C" {
-    /// libcrypto's.
-    fn ERR_clear_error();
-}
-
-/// Forgets the TLS errors of the session that this thread served before. To be called when a session begins.
-///
-/// Threads come from Mayaqua's pool, and OpenSSL keeps a queue of errors per thread. The C asks `SSL_get_error` without
-/// emptying it first, so the end of one session makes the next one on its thread take its sound connection for broken
-/// (docs/LEGACY_BEHAVIOUR.md, "around a session").
-pub(crate) fn forget_tls_errors() {
-    // SAFETY: it takes nothing and touches this thread's queue only.
-    unsafe { ERR_clear_error() };
-}
-
 /// Stands in for `VLanPaInit` (Cedar/VLanUnix.c) before the C's other four functions: makes the VLAN they work on,
 /// with the client's descriptor. It belongs to the session and is freed by `VLanPaFree`, which leaves the descriptor
 /// open.
@@ -85,7 +70,6 @@ pub(crate) fn forget_tls_errors() {
 /// # Safety
 /// `s` is a session whose packet adapter is the C's, as Cedar calls it.
 pub unsafe extern "C" fn vlan_pa_init(s: *mut SESSION) -> bool_ {
-    forget_tls_errors();
     let Some(fd) = plain_descriptor() else { return 0 };
     let vlan = memory::malloc(memory::index(size_of::<VLAN>())).cast::<VLAN>();
     // SAFETY: new memory of a VLAN's size; the session is Cedar's, and its adapter's Param is ours to set. The name is

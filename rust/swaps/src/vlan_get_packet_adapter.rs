@@ -105,7 +105,6 @@ unsafe fn adapter<'a>(s: *mut SESSION) -> Option<&'a mut SessionAdapter> {
 
 /// C: `VLanPaInit`.
 unsafe extern "C" fn init(s: *mut SESSION) -> bool_ {
-    interface::forget_tls_errors();
     let made = guard(&VLAN_GET_PACKET_ADAPTER, SessionAdapter::new).flatten();
     let (Some(adapter), false) = (made, s.is_null()) else { return 0 };
     // SAFETY: Cedar calls with a session that has this packet adapter.
