@@ -61,7 +61,7 @@ impl SessionAdapter {
     fn new() -> Option<Self> {
         let more = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC);
         let more = more.inspect_err(|error| tracing::error!(%error, "no event descriptor for the packet adapter")).ok()?;
-        Some(Self { tap: interface::adapter()?, more, is_more: false, frames_in_turn: 0 })
+        Some(Self { tap: interface::session_adapter()?, more, is_more: false, frames_in_turn: 0 })
     }
 
     /// The next frame, copied to Mayaqua memory for the session.

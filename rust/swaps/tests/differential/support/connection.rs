@@ -17,6 +17,7 @@ pub struct Connection {
     pub sockets: Vec<*mut TCPSOCK>,
     /// The server's ends.
     pub peers: Vec<UnixStream>,
+    buffer: Vec<u8>,
 }
 
 fn zeroed<T>() -> *mut T {
@@ -39,7 +40,7 @@ impl Connection {
             (*s).MaxConnection = sockets.max(1) as UINT;
             let c = NewClientConnection(s);
             (*s).Connection = c;
-            let mut connection = Self { c, s, sockets: Vec::new(), peers: Vec::new() };
+            let mut connection = Self { c, s, sockets: Vec::new(), peers: Vec::new(), buffer: vec![0; 1 << 16] };
             for _ in 0..sockets {
                 connection.add_socket();
             }
@@ -73,12 +74,18 @@ impl Connection {
 
     /// What the peer of a socket can read now.
     pub fn read(&mut self, socket: usize) -> Vec<u8> {
-        let (mut bytes, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
+        let mut bytes = Vec::new();
+        self.read_to(socket, |piece| bytes.extend_from_slice(piece));
+        bytes
+    }
+
+    /// The same, shown piece by piece.
+    pub fn read_to(&mut self, socket: usize, mut see: impl FnMut(&[u8])) {
         loop {
-            match self.peers[socket].read(&mut buffer) {
-                Ok(0) => return bytes,
-                Ok(size) => bytes.extend_from_slice(&buffer[..size]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return bytes,
+            match self.peers[socket].read(&mut self.buffer) {
+                Ok(0) => return,
+                Ok(size) => see(&self.buffer[..size]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => panic!("{error}"),
             }
         }
