@@ -18,7 +18,7 @@ shift
 
 export PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
 command -v cargo >/dev/null || { echo "no cargo: run ./zigw, which says how to install it" >&2; exit 1; }
-vendor/fetch >&2
+[ -n "${SOFTETHER_SRC:-}" ] || vendor/fetch >&2
 cargo build --locked "$@"
 mkdir -p "$out"
 for file in "${files[@]}"; do
