@@ -16,6 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   ./zigw build ab -- --quick --out report      builds both sides and compares them in two minutes
   cutover-ab --bin c=c/cutover --bin rust=rust/cutover --out report
+  cutover-ab --contestants c,adapter --swaps 'adapter=*=c,adapter=rust' --quick
   cutover-ab --contestants official --server debian --quick
 
 Ctrl-C ends it after the current visit; what was measured is kept and reported.
@@ -29,9 +30,12 @@ struct Arguments {
     /// [default: `cutover-c` and `cutover-rust` beside this program]
     #[arg(long = "bin", value_name = "NAME=PATH", value_parser = name_and_path)]
     programs: Vec<(String, PathBuf)>,
-    /// Who is compared, the baseline first [default: those given by --bin; without --quick also `official` if installed]
+    /// Who is compared, the baseline first [default: those given by --bin and --swaps; without --quick also `official` if installed]
     #[arg(long, value_name = "c,rust,official", value_delimiter = ',')]
     contestants: Vec<String>,
+    /// A contestant made of the Rust build and modes as in CUTOVER_SWAPS: `adapter=*=c,adapter=rust`
+    #[arg(long, value_name = "NAME=MODES", value_parser = name_and_modes)]
+    swaps: Vec<(String, String)>,
     /// Whose server: built from the vendored C, or Debian's package
     #[arg(long, value_enum, default_value = "vendored")]
     server: ServerKind,
@@ -54,6 +58,11 @@ fn name_and_path(text: &str) -> Result<(String, PathBuf), String> {
     Ok((name.to_owned(), path.into()))
 }
 
+fn name_and_modes(text: &str) -> Result<(String, String), String> {
+    let (name, modes) = text.split_once('=').ok_or("want NAME=MODES")?;
+    Ok((name.to_owned(), modes.to_owned()))
+}
+
 fn main() -> ExitCode {
     match compare(&Arguments::parse()) {
         Ok(code) => code,
@@ -66,7 +75,7 @@ fn main() -> ExitCode {
 
 fn compare(arguments: &Arguments) -> Result<ExitCode, String> {
     let programs = if arguments.programs.is_empty() { programs_beside_me() } else { arguments.programs.clone() };
-    let contestants = ab::contestants(&names(arguments, &programs), &programs)?;
+    let contestants = ab::contestants(&names(arguments, &programs), &programs, &arguments.swaps)?;
     let slots = contestants.len() + 1;
     let effort = if arguments.quick { Effort::quick(slots) } else { Effort::full(slots) };
     let options = Options { contestants, server: arguments.server, effort, seed: arguments.seed };
@@ -110,6 +119,11 @@ fn names(arguments: &Arguments, programs: &[(String, PathBuf)]) -> Vec<String> {
     let mut names: Vec<String> = programs.iter().map(|(name, _)| name.clone()).collect();
     // The C is the baseline, in whatever order the executables were given.
     names.sort_by_key(|name| name != "c");
+    for (name, _) in &arguments.swaps {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
     if !arguments.quick && Path::new("/usr/bin/vpnclient").exists() {
         names.push("official".into());
     }
