@@ -89,8 +89,10 @@ fn every_swap_is_a_feature_and_a_member_of_its_group() {
 }
 
 #[test]
-fn nothing_of_the_vendored_c_is_tracked() {
-    none(files().into_iter().filter(|file| file.starts_with("vendor/SoftEtherVPN/")).collect());
+fn nothing_vendored_and_nothing_built_is_tracked() {
+    let foreign =
+        |file: &String| file.starts_with("vendor/SoftEtherVPN/") || file.split('/').any(|part| part == "target");
+    none(files().into_iter().filter(foreign).collect());
 }
 
 #[test]
