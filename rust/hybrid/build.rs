@@ -5,7 +5,8 @@ use std::process::Command;
 
 fn main() {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let version = first_line(Command::new(rustc).arg("--version")).unwrap_or_else(|| "rustc of an unknown version".into());
+    let version =
+        first_line(Command::new(rustc).arg("--version")).unwrap_or_else(|| "rustc of an unknown version".into());
     println!("cargo::rustc-env=CUTOVER_RUSTC={version}");
 
     // A checkout without git, or a source archive, has no commit.

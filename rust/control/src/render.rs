@@ -1,8 +1,7 @@
 //! The answers of a running client as tables for people, and the types that say what is in them.
 //! Pure: JSON in, text out.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -225,7 +224,7 @@ fn duration(seconds: u64) -> String {
 
 fn new_table(width: Option<u16>) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY);
+    table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')));
     if let Some(width) = width {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }

@@ -186,7 +186,8 @@ fn show(
     json: bool,
     render: impl FnOnce(&Value, Option<u16>) -> Result<String, serde_json::Error>,
 ) -> ExitCode {
-    let text = if json { serde_json::to_string_pretty(answer).map(|text| text + "\n") } else { render(answer, width()) };
+    let text =
+        if json { serde_json::to_string_pretty(answer).map(|text| text + "\n") } else { render(answer, width()) };
     match text {
         Ok(text) => {
             print(&text);

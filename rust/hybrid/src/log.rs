@@ -6,8 +6,8 @@ use std::fmt;
 use std::sync::Once;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::FmtContext;
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::registry::LookupSpan;
 
 /// The environment variable that says what is logged, such as `debug`.
@@ -58,7 +58,7 @@ pub(crate) fn start() {
     START.call_once(|| {
         let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT));
         let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-        let _ = subscriber.event_format(Line).try_init();
+        let _ = subscriber.with_ansi(false).event_format(Line).try_init();
     });
 }
 
