@@ -12,33 +12,14 @@ typedef struct SESSION SESSION;
 typedef unsigned int bool_;
 
 
+// Most frames that one call moves.
+#define CUTOVER_BATCH_FRAMES_MAX 1024
+
+// Longest frame that `cutover_get_packet_batch` gives, in bytes: with one VLAN tag. The least room it takes.
+#define CUTOVER_FRAME_SIZE_MAX 1518
+
 // The version of `cutover.h`: it grows when a function changes or goes; additions leave it.
 #define CUTOVER_ABI_VERSION 1
-
-// What a command line asks for.
-enum CutoverCommandKind
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-  // Connect: `cutover_connection_open` and what follows.
-  CUTOVER_COMMAND_KIND_UP = 0,
-  // `cutover_check`.
-  CUTOVER_COMMAND_KIND_CHECK = 1,
-  // `cutover_swaps_ask`.
-  CUTOVER_COMMAND_KIND_SWAPS = 2,
-  // `cutover_status_ask`.
-  CUTOVER_COMMAND_KIND_STATUS = 3,
-  // `cutover_version_print`.
-  CUTOVER_COMMAND_KIND_VERSION = 4,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum CutoverCommandKind CutoverCommandKind;
-#else
-typedef int32_t CutoverCommandKind;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
 
 // What a function of this library answers: 0, or the negative `errno` that fits.
 enum CutoverStatus
@@ -70,6 +51,31 @@ enum CutoverStatus
 typedef enum CutoverStatus CutoverStatus;
 #else
 typedef int32_t CutoverStatus;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What a command line asks for.
+enum CutoverCommandKind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // Connect: `cutover_connection_open` and what follows.
+  CUTOVER_COMMAND_KIND_UP = 0,
+  // `cutover_check`.
+  CUTOVER_COMMAND_KIND_CHECK = 1,
+  // `cutover_swaps_ask`.
+  CUTOVER_COMMAND_KIND_SWAPS = 2,
+  // `cutover_status_ask`.
+  CUTOVER_COMMAND_KIND_STATUS = 3,
+  // `cutover_version_print`.
+  CUTOVER_COMMAND_KIND_VERSION = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum CutoverCommandKind CutoverCommandKind;
+#else
+typedef int32_t CutoverCommandKind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -163,11 +169,62 @@ typedef int32_t CutoverLogLevel;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// The packet adapter of the process's interface.
+typedef struct CutoverAdapter CutoverAdapter;
+
 // A command line that parsed.
 typedef struct CutoverCommand CutoverCommand;
 
 // A configuration that was read and checked.
 typedef struct CutoverConnection CutoverConnection;
+
+// Where one frame stands in a batch's bytes.
+typedef struct CutoverSpan {
+  // Offset of its first byte.
+  uint32_t start;
+  // Its length in bytes.
+  uint32_t length;
+} CutoverSpan;
+
+// Frames dropped, by reason.
+typedef struct CutoverDropCounts {
+  // Shorter than an Ethernet header.
+  uint64_t runt;
+  // Longer than the other side may be given.
+  uint64_t oversize;
+  // Headers that contradict themselves.
+  uint64_t malformed;
+  // A kind of super-packet that was not asked for.
+  uint64_t unknown_offload;
+  // The receiving side had no room.
+  uint64_t full;
+  // The interface was set down.
+  uint64_t down;
+  // The kernel had no memory.
+  uint64_t no_memory;
+  // The kernel refused the frame.
+  uint64_t refused;
+} CutoverDropCounts;
+
+// What crossed an adapter since it was opened. "Received" is from the interface, "sent" is to it.
+typedef struct CutoverAdapterStats {
+  // Frames handed out.
+  uint64_t frames_received;
+  // Their bytes.
+  uint64_t bytes_received;
+  // Frames that the kernel took.
+  uint64_t frames_sent;
+  // Their bytes.
+  uint64_t bytes_sent;
+  // System calls that read, those that found nothing included.
+  uint64_t reads;
+  // System calls that wrote.
+  uint64_t writes;
+  // Frames lost on the way from the interface.
+  struct CutoverDropCounts receive_drops;
+  // Frames lost on the way to the interface.
+  struct CutoverDropCounts send_drops;
+} CutoverAdapterStats;
 
 // A configuration's values for SoftEther's CLIENT_OPTION and CLIENT_AUTH, and for the client itself. The strings belong
 // to the connection.
@@ -243,6 +300,79 @@ typedef struct CutoverReport {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+// Takes the adapter of the process's interface, to be given back by `cutover_adapter_close`.
+//
+// # Errors
+// `NotFound` without an interface (`cutover_interface_open` makes it), `Busy` while a session or another adapter uses it,
+// `Invalid` for null, otherwise as for `cutover_interface_open`. `adapter` is null then.
+//
+// # Safety
+// `adapter` is null or may be written.
+CutoverStatus cutover_adapter_open(struct CutoverAdapter **adapter);
+
+// Gives an adapter back. Null is ignored. The interface and its addresses stay.
+//
+// # Safety
+// `adapter` is null or from `cutover_adapter_open`, and used no more; its descriptor neither.
+void cutover_adapter_close(struct CutoverAdapter *adapter);
+
+// The descriptor that is readable (`POLLIN`, or `POLLERR`) while `cutover_get_packet_batch` has something to give or to
+// say. It belongs to the adapter: it is neither to be read nor to be closed.
+//
+// # Errors
+// `Invalid` for null.
+//
+// # Safety
+// `adapter` is null or from `cutover_adapter_open`; `descriptor` is null or may be written.
+CutoverStatus cutover_adapter_readiness(const struct CutoverAdapter *adapter,
+                                        int *descriptor);
+
+// Takes the frames that wait at the interface, as many as fit, one behind the other, into `bytes`; `spans` says where
+// each stands and `frames` how many there are. None is no error. It stops at `frames_capacity`, at
+// `CUTOVER_BATCH_FRAMES_MAX`, and when fewer than `CUTOVER_FRAME_SIZE_MAX` bytes are left. Frames are whole, have at least
+// 14 bytes and no open checksum.
+//
+// # Errors
+// `NotFound`: the interface was deleted. `Io`: it cannot be read. Frames that were taken before that are given first,
+// and the error with the next call. `Invalid`: something is null, `bytes_capacity` is below `CUTOVER_FRAME_SIZE_MAX`, or
+// `frames_capacity` is 0.
+//
+// # Safety
+// `adapter` is null or from `cutover_adapter_open`. `bytes` is null or points to `bytes_capacity` bytes, `spans` is null or
+// points to `frames_capacity` spans; both may be written, and they do not overlap. `frames` is null or may be written.
+CutoverStatus cutover_get_packet_batch(struct CutoverAdapter *adapter,
+                                       uint8_t *bytes,
+                                       size_t bytes_capacity,
+                                       struct CutoverSpan *spans,
+                                       size_t frames_capacity,
+                                       size_t *frames);
+
+// Writes frames to the interface: those that `spans` cut out of `bytes`, in this order. What the kernel does not take is
+// counted by reason (`cutover_adapter_stats`) and lost, as on a wire.
+//
+// # Errors
+// `NotFound`: the interface was deleted. `Invalid`: something is null, there are more than `CUTOVER_BATCH_FRAMES_MAX`
+// frames, or a span is outside of `bytes`; nothing is written then. No frames are no error.
+//
+// # Safety
+// `adapter` is null or from `cutover_adapter_open`. `bytes` is null or points to `length` bytes, `spans` is null or points
+// to `frames` spans.
+CutoverStatus cutover_put_packet_batch(struct CutoverAdapter *adapter,
+                                       const uint8_t *bytes,
+                                       size_t length,
+                                       const struct CutoverSpan *spans,
+                                       size_t frames);
+
+// What crossed the adapter and what was dropped, since it was opened.
+//
+// # Errors
+// `Invalid` for null.
+//
+// # Safety
+// `adapter` is null or from `cutover_adapter_open`; `stats` is null or may be written.
+CutoverStatus cutover_adapter_stats(const struct CutoverAdapter *adapter,
+                                    struct CutoverAdapterStats *stats);
 
 // Parses a command line, the program's name first. Null if there is nothing to run: help, or what is wrong, has been
 // printed then, and `exit_code` is what to end with. To be given back by `cutover_command_free`.

@@ -13,19 +13,20 @@ use softether_sys::{SESSION, bool_};
 /// `Busy` (name taken), `NotFound` (no TUN driver), `NotPermitted`, `Invalid`, or `Io`; the exit code is 14.
 #[unsafe(no_mangle)]
 pub extern "C" fn cutover_interface_open(connection: &Connection) -> Status {
-    guarded(|| {
-        swaps::interface::open(wanted(&connection.config)).map_err(|error| {
-            let status = match &error {
-                InterfaceError::NameTaken { .. } | InterfaceError::InUse { .. } => Status::Busy,
-                InterfaceError::DriverMissing { .. } | InterfaceError::Gone { .. } => Status::NotFound,
-                InterfaceError::NotPermitted { .. } => Status::NotPermitted,
-                InterfaceError::NameTooLong { .. } | InterfaceError::NameInvalid { .. } => Status::Invalid,
-                InterfaceError::MtuOutOfRange { .. } | InterfaceError::MacInvalid { .. } => Status::Invalid,
-                _ => Status::Io,
-            };
-            failed(status, error)
-        })
-    })
+    guarded(|| swaps::interface::open(wanted(&connection.config)).map_err(|error| failed(status_of(&error), error)))
+}
+
+/// The status that stands for what keeps an interface from serving.
+pub(crate) fn status_of(error: &InterfaceError) -> Status {
+    match error {
+        InterfaceError::NameTaken { .. } | InterfaceError::InUse { .. } => Status::Busy,
+        InterfaceError::DriverMissing { .. } | InterfaceError::Gone { .. } => Status::NotFound,
+        InterfaceError::NotPermitted { .. } => Status::NotPermitted,
+        InterfaceError::NameTooLong { .. } | InterfaceError::NameInvalid { .. } => Status::Invalid,
+        InterfaceError::MtuOutOfRange { .. } | InterfaceError::MacInvalid { .. } => Status::Invalid,
+        InterfaceError::TierRefused { .. } => Status::Unsupported,
+        _ => Status::Io,
+    }
 }
 
 fn wanted(config: &Config) -> InterfaceConfig {

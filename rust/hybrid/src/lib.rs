@@ -14,9 +14,11 @@
 //! | `control_socket.rs` | the control socket and the state that it shows |
 //! | `modes.rs` | which side of each swap runs, and what was counted |
 //! | `interface.rs` | the network interface |
+//! | `batch.rs` | the packet adapter in batches, for programs that move frames themselves |
 //! | `log.rs` | one line per event |
 //! | `error.rs` | status codes, the last error, the panic boundary |
 
+pub mod batch;
 pub mod command;
 pub mod connection;
 pub mod control_socket;
