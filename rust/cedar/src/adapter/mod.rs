@@ -24,11 +24,14 @@
 //! | [`batch`] | frames in one piece of memory, and a bounded pool of them |
 //! | [`offload`] | [`Offloaded`]: a device plus segmentation and coalescing |
 //! | [`linux`] | the TAP device and its interface |
+//! | `bsd` | the device on macOS and FreeBSD, one frame per call |
 //! | [`memory`], [`replay`] | adapters without a kernel, for tests and benches |
 
 use std::os::fd::BorrowedFd;
 
 pub mod batch;
+#[cfg(any(target_os = "macos", target_os = "freebsd"))]
+pub mod bsd;
 pub mod checksum;
 pub mod coalesce;
 #[cfg(target_os = "linux")]

@@ -65,7 +65,7 @@ pub struct InterfaceConfig {
     pub addresses: Vec<(IpAddr, u8)>,
     /// Whether it stays when the [`Interface`] is dropped.
     pub persistent: bool,
-    /// `None`: the best the kernel grants.
+    /// `None`: offloads if the kernel grants them, otherwise plain.
     pub tier: Option<Tier>,
     /// Device file of the TUN driver.
     pub driver: String,
@@ -391,17 +391,14 @@ impl Interface {
 
 /// Opens the interface in the tier asked for, or in the best the kernel grants.
 fn open_tun(config: &InterfaceConfig, asked: Option<Tier>) -> Result<(OwnedFd, Tier, Offloads), InterfaceError> {
-    let best_first = match asked {
-        Some(tier) => return open_in_tier(config, tier),
-        None => [Tier::Offload, Tier::Napi],
-    };
-    for tier in best_first {
-        match open_in_tier(config, tier) {
-            Err(InterfaceError::TierRefused { .. }) => {}
-            opened_or_failed => return opened_or_failed,
-        }
+    if let Some(tier) = asked {
+        return open_in_tier(config, tier);
     }
-    open_in_tier(config, Tier::Plain)
+    // Not IFF_NAPI: it costs more per frame than plain reads and writes (docs/BENCH.md).
+    match open_in_tier(config, Tier::Offload) {
+        Err(InterfaceError::TierRefused { .. }) => open_in_tier(config, Tier::Plain),
+        opened_or_failed => opened_or_failed,
+    }
 }
 
 /// Opens the driver and attaches it to the interface.
