@@ -23,7 +23,8 @@ fn hold(path: &str, made: &str) {
 fn header() {
     let crate_directory = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = cbindgen::Config::from_file(crate_directory.join("cbindgen.toml")).expect("cbindgen.toml");
-    let bindings = cbindgen::Builder::new().with_crate(crate_directory).with_config(config).generate().expect("a header");
+    let bindings =
+        cbindgen::Builder::new().with_crate(crate_directory).with_config(config).generate().expect("a header");
     let mut header = Vec::new();
     bindings.write(&mut header);
     hold("bridge/cutover.h", &String::from_utf8(header).expect("UTF-8"));
@@ -43,7 +44,11 @@ fn table_of_swaps() {
         )
         .expect("to write to a string");
     }
-    writeln!(table, "\n{} functions. What the contracts mean: [ADDING_A_SWAP.md](ADDING_A_SWAP.md).", swaps::REGISTRY.len())
-        .expect("to write to a string");
+    writeln!(
+        table,
+        "\n{} functions. What the contracts mean: [ADDING_A_SWAP.md](ADDING_A_SWAP.md).",
+        swaps::REGISTRY.len()
+    )
+    .expect("to write to a string");
     hold("docs/SWAPS.md", &table);
 }
