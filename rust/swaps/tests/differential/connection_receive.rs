@@ -5,7 +5,7 @@ use crate::support::connection::{Connection, Pool, frames};
 use crate::support::{Trace, random};
 use rand::Rng;
 use rand::rngs::StdRng;
-use softether_sys::{CANCEL, CONNECTION, SESSION, TCP_CLIENT_TO_SERVER, TCP_SERVER_TO_CLIENT, TCPSOCK, UINT64};
+use softether_sys::{CANCEL, CONNECTION, SESSION, TCP_CLIENT_TO_SERVER, TCP_SERVER_TO_CLIENT, TCPSOCK, UINT, UINT64};
 use std::collections::VecDeque;
 use std::ptr;
 
@@ -188,18 +188,22 @@ fn batch(frames: &[&[u8]]) -> Vec<u8> {
 /// More frames than the queue holds, and budgets that are used up.
 fn limits(function: Function, trace: &mut Trace) {
     let frame = [0x5a; 20];
-    for (queue_budget, fifo_budget) in [(0, 0), (2000, 0), (2048, 0), (0, 10_230_000), (0, 10_240_000)] {
+    for (queue_budget, fifo_budget) in [(0, 0), (2000, 0), (2020, 0), (2048, 0), (0, 10_230_000), (0, 10_240_000)] {
         let mut connection = Connection::new(1);
         // SAFETY: all is ours, and no cancel object is given. Another session has used up a part of the budgets.
         unsafe {
             ((*(*connection.c).Cedar).QueueBudget, (*(*connection.c).Cedar).FifoBudget) = (queue_budget, fifo_budget);
             for _ in 0..3 {
+                let (s, ts) = (connection.s, connection.sockets[0]);
+                (*s).Timeout = UINT::MAX;
+                ((*s).LastCommTime, (*ts).LastCommTime, (*ts).LastRecvTime) = (0, 0, 0);
                 connection.write(0, &batch(&vec![&frame[..]; 1100]));
                 function(connection.c, ptr::null_mut(), ptr::null_mut());
+                let heard = [(*s).LastCommTime, (*ts).LastCommTime, (*ts).LastRecvTime].map(|time| time != 0);
                 let mut received = 0;
                 connection.drain(|_, _| received += 1);
                 let total = (*connection.s).TotalRecvSize;
-                trace.push(format!("{received} frames {total} {}", connection.budgets()));
+                trace.push(format!("{received} frames {total} {heard:?} {}", connection.budgets()));
             }
         }
     }

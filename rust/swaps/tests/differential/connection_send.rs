@@ -168,6 +168,7 @@ fn slow_peer(function: Function, trace: &mut Trace) {
                     size => read += size,
                 }
                 function(connection.c, 1_000);
+                trace.push(sending(&connection));
             }
             trace.push(format!("{} read {read}", sending(&connection)));
             assert_eq!((*ts).LateCount, 0, "all is sent");
@@ -220,14 +221,22 @@ fn directions(function: Function, trace: &mut Trace) {
             let directions = [TCP_BOTH, TCP_CLIENT_TO_SERVER, TCP_SERVER_TO_CLIENT, TCP_BOTH];
             for (&ts, direction) in connection.sockets.iter().zip(directions) {
                 (*ts).Direction = direction;
+                (*ts).NextKeepAliveTime = 2_000;
             }
             (*(*connection.sockets[3]).Sock).AsyncMode = 0;
             connection.queue(&[0x5a; 1000], false);
             function(connection.c, 1_000);
-            // The size says it: a keep-alive has 520 bytes at most.
-            let sent: Vec<(bool, bool)> =
-                (0..4).map(|socket| connection.read(socket)).map(|bytes| (!bytes.is_empty(), bytes.len() > 1000)).collect();
-            trace.push(format!("server {server_mode}: {sent:?}"));
+            // Who sends a batch needs no keep-alive soon.
+            let postponed = |socket: usize| (*connection.sockets[socket]).NextKeepAliveTime > 2_000;
+            let postponed = [0, 1, 2, 3].map(postponed);
+            let sent = [0, 1, 2, 3].map(|socket| connection.read(socket).len());
+            trace.push(format!("server {server_mode}: {sent:?} {postponed:?} {}", (*connection.s).LastCommTime));
+            // A keep-alive that is due goes out once.
+            for _ in 0..2 {
+                function(connection.c, 60_000);
+                let sent = [0, 1, 2, 3].map(|socket| !connection.read(socket).is_empty());
+                trace.push(format!("server {server_mode}: {sent:?}"));
+            }
             (*connection.s).ServerMode = 0;
         }
     }

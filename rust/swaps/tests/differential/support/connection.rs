@@ -118,10 +118,14 @@ impl Connection {
         }
     }
 
-    /// The number of sockets that the connection still has.
+    /// The number of sockets that the connection still has, which its counter must say, too.
     pub fn socket_count(&self) -> UINT {
         // SAFETY: the connection lives.
-        unsafe { (*(*(*self.c).Tcp).TcpSockList).num_item }
+        unsafe {
+            let count = (*(*(*self.c).Tcp).TcpSockList).num_item;
+            assert_eq!(Count((*self.c).CurrentNumConnection), count + 1, "the first counts before it is a socket");
+            count
+        }
     }
 
     /// What a socket's receiving side waits for: mode, size, blocks to come, bytes that are there.
@@ -140,7 +144,8 @@ impl Connection {
         unsafe {
             let (c, cedar) = (&*self.c, &*(*self.c).Cedar);
             let told = (c.LastRecvFifoTotalSize, c.LastRecvBlocksNum, c.LastTcpQueueSize);
-            format!("fifo {} queue {} told {told:?}", cedar.FifoBudget, cedar.QueueBudget)
+            let sums = (cedar.FifoBudget, cedar.QueueBudget, cedar.CurrentTcpQueueSize);
+            format!("budgets {sums:?} told {told:?}")
         }
     }
 }
