@@ -394,7 +394,7 @@ fn open_tun(config: &InterfaceConfig, asked: Option<Tier>) -> Result<(OwnedFd, T
     if let Some(tier) = asked {
         return open_in_tier(config, tier);
     }
-    // Not IFF_NAPI: it costs more per frame than plain reads and writes (docs/BENCH.md).
+    // Not IFF_NAPI: its writes cost more than plain ones, its reads as much (docs/BENCH.md).
     match open_in_tier(config, Tier::Offload) {
         Err(InterfaceError::TierRefused { .. }) => open_in_tier(config, Tier::Plain),
         opened_or_failed => opened_or_failed,
