@@ -71,7 +71,7 @@ pub const BATCH_FRAMES_MAX: usize = 1024;
 #[non_exhaustive]
 pub enum Error {
     /// The card was deleted, or the other end of a pair was dropped.
-    #[error("the network interface is gone; it is made anew when the session connects again")]
+    #[error("the network interface is gone: another program deleted it, or the other end was closed")]
     Gone,
     /// The operating system refused a read for a reason that a repetition does not mend.
     #[error("reading the network interface failed (errno {errno})")]
