@@ -23,6 +23,7 @@ with_registry!(lines);
 /// Both sides are really there, and are different code.
 #[test]
 fn the_sides_are_different_code() {
+    assert_eq!(swaps::ENTRIES.len(), swaps::REGISTRY.len(), "the tests are of every swap");
     for entry in swaps::ENTRIES {
         let (c, rust) = ((entry.c_address)(), (entry.rust_address)());
         assert_ne!(c, rust, "{} has one side only", entry.swap.info().name);
