@@ -3,10 +3,8 @@
 //! Ownership: `p` stays the caller's; the block is the FIFO's Mayaqua memory and may move. The caller holds the
 //! FIFO's lock where it has one.
 
-use crate::memory;
 use crate::memory::fifo;
-use mayaqua::fifo::plan_write;
-use softether_sys::{FIFO, KS_WRITE_FIFO_COUNT, ReAlloc, UINT};
+use softether_sys::{FIFO, UINT};
 use std::ffi::c_void;
 use switch::{Control, Verdict};
 
@@ -34,23 +32,16 @@ pub unsafe fn rust(f: *mut FIFO, p: *mut c_void, size: UINT) {
     crate::planted::strike_before();
     // SAFETY: the caller's.
     let fifo = unsafe { &mut *f };
-    // A FIFO of 4 GiB is a leak, not traffic: the C corrupts its heap here, Rust leaves it to C's failure handling.
-    let plan = plan_write(fifo.pos, fifo.size, fifo.memsize, size).expect("a FIFO below 4 GiB");
-    if plan.memsize != fifo.memsize {
-        // SAFETY: the block is Mayaqua memory: every FIFO is made with one.
-        fifo.p = unsafe { ReAlloc(fifo.p, plan.memsize) };
-        fifo.memsize = plan.memsize;
-    }
-    if !p.is_null() {
-        // SAFETY: the plan's offset + size lies in the block; `p` is outside it.
-        unsafe {
-            let end = fifo.p.cast::<u8>().add(plan.offset as usize);
-            end.copy_from_nonoverlapping(p.cast(), size as usize);
+    // SAFETY: the caller's; every FIFO is made with a block of Mayaqua memory.
+    unsafe {
+        if p.is_null() {
+            // The new bytes are whatever the block held, as in the C.
+            fifo::room(fifo, size);
+            fifo::commit(fifo, size);
+        } else {
+            fifo::append(fifo, p, size);
         }
     }
-    fifo.size = plan.size;
-    fifo.total_write_size += u64::from(size);
-    memory::ks_inc(KS_WRITE_FIFO_COUNT);
     #[cfg(feature = "planted-faults")]
     crate::planted::strike_after(fifo);
 }
