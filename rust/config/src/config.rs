@@ -126,7 +126,7 @@ pub struct Interface {
     pub name: String,
     /// Addresses to set, with their prefix lengths.
     pub addresses: Vec<IpNet>,
-    /// A unicast Ethernet address; `None` leaves the choice to the system.
+    /// A unicast Ethernet address; `None`: one made of this machine and this connection.
     pub mac: Option<[u8; 6]>,
     /// In bytes, 576 to 1500; 1280 or more when there is an IPv6 address.
     pub mtu: u16,

@@ -154,7 +154,12 @@ pub static KEYS: &[Key] = &[
         "ADDR/PREFIX",
         "Addresses for the interface, such as 10.78.0.2/24; none if absent",
     ),
-    key("interface.mac", Kind::Text, "MAC", "The interface's Ethernet address [default: derived by the system]"),
+    key(
+        "interface.mac",
+        Kind::Text,
+        "MAC",
+        "The interface's Ethernet address [default: made of this machine and this connection, always the same]",
+    ),
     key("interface.mtu", Kind::Number { min: 576, max: 1500 }, "BYTES", "The interface's MTU [default: 1500]"),
     key("interface.persistent", Kind::Flag, FLAG, "Leave the interface in place when the client ends [default: false]"),
     key(

@@ -5,6 +5,7 @@ use crate::error::{Status, boundary, failed, guarded};
 use cedar::adapter::linux::{InterfaceConfig, InterfaceError};
 use config::Config;
 use softether_sys::{SESSION, bool_};
+use std::fs;
 
 /// Makes the process's network interface as the connection's `[interface]` says: name, addresses, MTU, MAC, up. It stays
 /// over reconnects and goes with `cutover_interface_close` or the process, unless it is persistent.
@@ -33,11 +34,21 @@ fn wanted(config: &Config) -> InterfaceConfig {
     let interface = &config.interface;
     InterfaceConfig {
         mac: interface.mac,
+        mac_seed: mac_seed(config),
         mtu: interface.mtu,
         addresses: interface.addresses.iter().map(|net| (net.addr(), net.prefix_len())).collect(),
         persistent: interface.persistent,
         ..InterfaceConfig::new(&interface.name)
     }
+}
+
+/// What the interface's MAC address is made of: the same for one connection of one machine, so that servers and
+/// leases know it again, and another for any other, since two equal ones on a hub would take each other's frames.
+fn mac_seed(config: &Config) -> String {
+    let machine =
+        ["/etc/machine-id", "/proc/sys/kernel/hostname"].into_iter().find_map(|file| fs::read_to_string(file).ok());
+    let machine = machine.unwrap_or_default();
+    [machine.trim(), &config.host, &config.port.to_string(), &config.hub, &config.auth.user, &config.name].join("\n")
 }
 
 /// Drops the interface. To be called once no session runs.
