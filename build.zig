@@ -44,7 +44,7 @@ pub fn build(b: *std.Build) void {
     b.step("bench", "Run the micro-benchmarks: ./zigw build bench -- new_block").dependOn(&bench.step);
 
     const zig_test = b.addRunArtifact(client.tests(b));
-    const rust_test = cargo(b, "test", &.{"--workspace"});
+    const rust_test = cargo(b, "test", &.{ "--workspace", "--no-fail-fast" });
     rust_test.step.dependOn(&lab_files.step);
     Client.build(b, target, .{ .impl = .rust, .planted_faults = true }).install(b, &rust_test.step, "cutover-planted");
     rust_test.step.dependOn(&zig_test.step);

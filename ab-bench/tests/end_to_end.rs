@@ -212,7 +212,7 @@ fn a_wrong_swap_is_found_by_shadow_demoted_and_reported_while_c_serves() {
 #[test]
 fn a_panic_is_contained_demoted_and_reported_while_c_serves() {
     let lab = vendored();
-    let mut spec = ClientSpec::cutover(bin("cutover-planted"), "*=rust");
+    let mut spec = ClientSpec::cutover(bin("cutover-planted"), "*=c,write_fifo=rust");
     spec.env.push(("CUTOVER_PLANT".into(), "panic".into()));
     let client = start(&lab, &spec);
     carry(&lab, &client, FRAMES, "a planted panic");
