@@ -3,18 +3,19 @@
 
 mod adapter_common;
 
+use std::io::IoSlice;
 use std::net::UdpSocket;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use adapter_common::netns::{self, ip, ipv4, ipv6};
-use adapter_common::pump::{Way, call_tcp, joined, serve_tcp};
+use adapter_common::pump::{Way, call_tcp, joined, joined_by, serve_tcp};
 use adapter_common::*;
 use cedar::adapter::linux::{
-    Interface, InterfaceConfig, InterfaceError, LinkState, Tap, Tier, interface_name, mac_from_seed,
+    Interface, InterfaceConfig, InterfaceError, LinkState, Tap, TapDevice, Tier, interface_name, mac_from_seed,
 };
 use cedar::adapter::vnet_hdr::VnetHdr;
-use cedar::adapter::{Adapter, DropReason, Error};
+use cedar::adapter::{Adapter, Device, DropReason, Error, Offloads, WriteError};
 
 const TRANSFER_BYTES: u64 = 24 << 20;
 
@@ -499,4 +500,69 @@ fn signals_end_nothing() {
             done.store(true, Ordering::Release);
         });
     });
+}
+
+/// A TAP whose kernel is out of memory at every 50th write.
+struct ShortOfMemory {
+    tap: TapDevice,
+    writes: u64,
+}
+
+impl Device for ShortOfMemory {
+    fn offloads(&self) -> Offloads {
+        self.tap.offloads()
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Error> {
+        self.tap.read(buffer)
+    }
+
+    fn write(&mut self, parts: &[IoSlice<'_>]) -> Result<(), WriteError> {
+        self.writes += 1;
+        if self.writes.is_multiple_of(50) { Err(WriteError::NoMemory) } else { self.tap.write(parts) }
+    }
+
+    fn readiness(&self) -> Option<BorrowedFd<'_>> {
+        self.tap.readiness()
+    }
+}
+
+/// F5: a kernel without memory for a packet costs that packet, which is counted, and TCP sends it again.
+#[test]
+fn a_kernel_out_of_memory_costs_frames_that_are_counted() {
+    let total = TRANSFER_BYTES / 8;
+    let (one, two) = joined_by(
+        Tier::Offload,
+        Way::Batch,
+        |tap| ShortOfMemory { tap, writes: 0 },
+        move || serve_tcp(ipv4(1), total),
+        move || call_tcp(ipv4(1), total),
+    );
+    let drops = [one.stats().send_drops, two.stats().send_drops];
+    assert!(drops.iter().any(|drops| drops.count(DropReason::NoMemory) > 0), "{drops:?}");
+    for drops in drops {
+        assert_eq!(drops.total(), drops.count(DropReason::NoMemory), "{drops:?}");
+    }
+}
+
+/// F5: a jump of the wall clock cannot be met, because nothing in the adapter reads that clock.
+#[test]
+fn no_clock_that_jumps_is_read() {
+    fn look(folder: &std::path::Path, files: &mut u32) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                look(&path, files);
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap();
+            for clock in ["SystemTime", "ClockId::Realtime", "CLOCK_REALTIME"] {
+                assert!(!source.contains(clock), "{} reads {clock}", path.display());
+            }
+            *files += 1;
+        }
+    }
+    let mut files = 0;
+    look(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapter"), &mut files);
+    assert!(files > 10, "only {files} files were looked at");
 }
