@@ -274,6 +274,18 @@ fn refused(lab: &Lab, spec: &ClientSpec, config: Option<&toml::Table>) -> (i32, 
     }
 }
 
+/// The client's exit code and log where /dev/net is empty.
+fn without_tun_driver(lab: &Lab, spec: &ClientSpec) -> (i32, String) {
+    let config = lab.dir().join("no-tun.toml");
+    std::fs::write(&config, lab.client_config(spec).unwrap().to_string()).unwrap();
+    let line = "mount -t tmpfs none /dev/net && exec \"$0\" up \"$1\"";
+    let program = bin("cutover-rust");
+    let command = ["unshare", "--mount", "sh", "-c", line].map(std::ffi::OsStr::new);
+    let arguments = [&command[..], &[program.as_os_str(), config.as_os_str()]].concat();
+    let output = lab.run(Side::Client, &arguments, LIMIT).unwrap_or_else(|error| panic!("{error}"));
+    (output.status.code().expect("an exit code"), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
 #[test]
 fn what_cannot_work_ends_with_its_exit_code_one_line_and_nothing_left_behind() {
     let lab = vendored();
@@ -310,7 +322,8 @@ fn what_cannot_work_ends_with_its_exit_code_one_line_and_nothing_left_behind() {
         ("name taken", 14, "taken0", refused(&lab, &spec, Some(&config(&["interface", "name"], "taken0".into())))),
         ("unreachable", 20, "10.77.0.1", refused(&lab, &spec, Some(&with(config(&["port"], 9.into()))))),
     ];
-    for (case, code, word, (ended, log)) in &cases {
+    let cases = cases.into_iter().chain([("no TUN driver", 14, "/dev/net/tun", without_tun_driver(&lab, &spec))]);
+    for (case, code, word, (ended, log)) in cases {
         assert_eq!(ended, code, "{case}:\n{log}");
         assert!(log.contains(word), "{case}: the message names {word}:\n{log}");
     }
