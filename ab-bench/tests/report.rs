@@ -3,44 +3,60 @@
 use std::fs;
 use std::path::Path;
 
-use ab_bench::ab::{
-    self, AGAIN, ContestantFacts, Failure, Host, Metric, Report, Row, Run, SCHEMA_VERSION, SessionFacts, Verdict,
+use ab_bench::ab::schema::{
+    AGAIN, BuildFacts, Calibration, ContestantFacts, Counter, Counts, Disturbance, Effort, Failure, Histogram, Host,
+    Limit, Metric, MicroRow, Observed, Phase, Primitive, Profile, ProfileKind, RejectedPair, RejectionRule, Report,
+    Rig, RigFacts, Run, SCHEMA_VERSION, Setting, Way, Workload, derive,
 };
-use ab_bench::frames::Direction;
+use ab_bench::ab::{self, Row, Verdict};
+use ab_bench::stats::Estimate;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 /// A contestant's true CPU-seconds per GB and Gbit/s.
 type Truth<'a> = (&'a str, f64, f64);
 
+/// A run of bulk that took two seconds.
+fn run(contestant: &str, phase: Phase, round: u32, way: Way, counts: Counts) -> Run {
+    let seconds = 2.0;
+    Run {
+        rig: Rig::Real,
+        setting: "default".into(),
+        contestant: contestant.to_owned(),
+        phase,
+        round,
+        workload: Workload::Bulk,
+        way,
+        started_s: f64::from(round),
+        seconds,
+        disturbance: Disturbance::default(),
+        disturbed: false,
+        metrics: derive(Workload::Bulk, seconds, &counts, None),
+        counts,
+        rtt: None,
+    }
+}
+
 /// `rounds` rounds of runs with a noise of about `noise` (relative) on every figure.
 fn report(truths: &[Truth<'_>], rounds: u32, noise: f64, seed: u64) -> Report {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut jitter = |value: f64| value * (1.0 + noise * (rng.random::<f64>() + rng.random::<f64>() - 1.0));
+    let mut counts = |(_, cpu_s_per_gb, gbit_per_s): &Truth<'_>| {
+        let gigabytes = jitter(*gbit_per_s) * 2.0 / 8.0;
+        let client_cpu_s = jitter(*cpu_s_per_gb) * gigabytes;
+        Counts::from([
+            (Counter::Bytes, gigabytes * 1e9),
+            (Counter::ClientCpuS, client_cpu_s),
+            (Counter::MachineCpuS, client_cpu_s + jitter(4.0) * gigabytes),
+        ])
+    };
     let mut runs = Vec::new();
-    let again = (AGAIN, truths[0].1, truths[0].2);
-    for round in 0..=rounds {
-        for (name, cpu_s_per_gb, gbit_per_s) in truths.iter().chain([&again]) {
-            for direction in [Direction::Up, Direction::Down] {
-                let (seconds, rate) = (2.0, jitter(*gbit_per_s));
-                let gigabytes = rate * seconds / 8.0;
-                let client_cpu_s = jitter(*cpu_s_per_gb) * gigabytes;
-                runs.push(Run {
-                    contestant: (*name).to_owned(),
-                    round,
-                    direction,
-                    connect_s: 0.4,
-                    bytes: (gigabytes * 1e9) as u64,
-                    seconds,
-                    client_cpu_s,
-                    client_user_s: client_cpu_s / 2.0,
-                    client_system_s: client_cpu_s / 2.0,
-                    server_cpu_s: 3.0 * gigabytes,
-                    machine_cpu_s: client_cpu_s + jitter(4.0) * gigabytes,
-                    steal_s: 0.0,
-                    retransmits: 1,
-                });
-            }
+    for way in [Way::Up, Way::Down] {
+        runs.extend(truths.iter().map(|truth| run(truth.0, Phase::WarmUp, 1, way, counts(truth))));
+        for round in 1..=rounds {
+            let same = (AGAIN, truths[0].1, truths[0].2);
+            runs.extend([truths[0], same].map(|truth| run(truth.0, Phase::Aa, round, way, counts(&truth))));
+            runs.extend(truths.iter().map(|truth| run(truth.0, Phase::Ab, round, way, counts(truth))));
         }
     }
     let mut report = Report {
@@ -48,58 +64,84 @@ fn report(truths: &[Truth<'_>], rounds: u32, noise: f64, seed: u64) -> Report {
         started_unix_s: 1_700_000_000,
         duration_s: 90.0,
         complete: true,
+        command: vec!["cutover-ab".into(), "--quick".into()],
         seed,
-        rounds,
-        seconds_per_run: 2,
-        server: "vendored".into(),
-        host: Host {
-            kernel: "6.18.0".into(),
-            cpu: "A made-up processor".into(),
-            cpus: 2,
-            governor: "none".into(),
-            iperf3: "iperf 3.12".into(),
-            git_commit: "0123456789".into(),
-        },
-        session: SessionFacts {
+        effort: Effort { name: "own".into(), aa_rounds: rounds, rounds, seconds_per_run: 2.0 },
+        host: Host { kernel: "6.18.0".into(), cpu: "A made-up processor".into(), cpus: 2, ..Host::default() },
+        rigs: vec![RigFacts {
+            rig: Rig::Real,
+            far_end: "vendored".into(),
+            version: String::new(),
+            offloads: Vec::new(),
+            mtu: 1500,
+        }],
+        settings: vec![Setting {
+            id: "default".into(),
             connections: 1,
+            half_duplex: false,
             encrypt: true,
             compress: false,
             udp_acceleration: false,
             mtu: 1500,
             streams: 1,
-        },
+            payload_bytes: None,
+        }],
         contestants: truths
             .iter()
             .map(|(name, ..)| ContestantFacts {
                 name: (*name).to_owned(),
+                what: String::new(),
                 version: String::new(),
-                cipher: "TLS_AES_256_GCM_SHA384".into(),
-                outer_congestion_control: "cubic".into(),
-                inner_congestion_control: "cubic".into(),
+                swaps: None,
+                build: None,
+                observed: vec![Observed {
+                    rig: Rig::Real,
+                    setting: "default".into(),
+                    cipher: "TLS_AES_256_GCM_SHA384".into(),
+                    outer_congestion_control: "cubic".into(),
+                    inner_congestion_control: "cubic".into(),
+                }],
             })
             .collect(),
         baseline: truths[0].0.to_owned(),
         failures: Vec::new(),
+        rejection_rule: RejectionRule { steal_share_max: 0.02, foreign_share_max: 0.05 },
+        rejected_pairs: Vec::new(),
         runs,
         rows: Vec::new(),
+        calibration: None,
+        micro: Vec::new(),
+        profiles: Vec::new(),
     };
     report.compare();
     report
 }
 
-fn row<'a>(report: &'a Report, metric: Metric, direction: Direction, contestant: &str) -> &'a Row {
+/// The metrics that the made-up counts make.
+const METRICS: [Metric; 3] = [Metric::CpuSPerGb, Metric::GoodputGbitPerS, Metric::MachineCpuSPerGb];
+
+/// Changes the counts of some runs and computes everything anew.
+fn change(report: &mut Report, which: impl Fn(&Run) -> bool, counter: Counter, factor: f64) {
+    for run in report.runs.iter_mut().filter(|run| which(run)) {
+        *run.counts.get_mut(&counter).unwrap() *= factor;
+        run.metrics = derive(run.workload, run.seconds, &run.counts, None);
+    }
+    report.compare();
+}
+
+fn row<'a>(report: &'a Report, metric: Metric, way: Way, contestant: &str) -> &'a Row {
     let mut rows = report.rows.iter();
-    rows.find(|row| row.metric == metric && row.direction == direction && row.contestant == contestant).unwrap()
+    rows.find(|row| row.metric == metric && row.way == way && row.contestant == contestant).unwrap()
 }
 
 #[test]
 fn a_planted_five_per_cent_is_found_and_its_sign_is_right() {
     let report = report(&[("c", 2.0, 2.0), ("rust", 2.1, 1.9)], 16, 0.03, 1);
-    for direction in [Direction::Up, Direction::Down] {
-        let cpu = row(&report, Metric::ClientCpuSPerGb, direction, "rust");
+    for way in [Way::Up, Way::Down] {
+        let cpu = row(&report, Metric::CpuSPerGb, way, "rust");
         assert_eq!(cpu.verdict, Verdict::Worse, "{cpu:?}");
         assert!((cpu.ratio.unwrap().value - 1.05).abs() < 0.02 && cpu.wilcoxon_p.unwrap() < 0.05, "{cpu:?}");
-        let goodput = row(&report, Metric::GoodputGbitPerS, direction, "rust");
+        let goodput = row(&report, Metric::GoodputGbitPerS, way, "rust");
         assert_eq!(goodput.verdict, Verdict::Worse, "{goodput:?}");
     }
 }
@@ -107,8 +149,8 @@ fn a_planted_five_per_cent_is_found_and_its_sign_is_right() {
 #[test]
 fn less_cpu_and_more_goodput_are_better() {
     let report = report(&[("c", 2.0, 2.0), ("rust", 0.8, 2.6)], 6, 0.05, 2);
-    for metric in Metric::ALL {
-        assert_eq!(row(&report, metric, Direction::Up, "rust").verdict, Verdict::Better);
+    for metric in METRICS {
+        assert_eq!(row(&report, metric, Way::Up, "rust").verdict, Verdict::Better);
     }
     let sentences = ab::sentences(&report).join("\n");
     assert!(sentences.contains("rust needs 0.4"), "{sentences}");
@@ -127,12 +169,9 @@ fn equals_are_not_told_apart() {
 #[test]
 fn a_difference_that_the_baseline_shows_against_itself_is_void() {
     let mut report = report(&[("c", 2.0, 2.0), ("rust", 2.1, 2.0)], 8, 0.02, 3);
-    for run in report.runs.iter_mut().filter(|run| run.contestant == AGAIN) {
-        run.client_cpu_s *= 1.2;
-    }
-    report.compare();
-    assert_eq!(row(&report, Metric::ClientCpuSPerGb, Direction::Up, AGAIN).verdict, Verdict::Void);
-    assert_eq!(row(&report, Metric::ClientCpuSPerGb, Direction::Up, "rust").verdict, Verdict::Void);
+    change(&mut report, |run| run.contestant == AGAIN, Counter::ClientCpuS, 1.2);
+    assert_eq!(row(&report, Metric::CpuSPerGb, Way::Up, AGAIN).verdict, Verdict::Void);
+    assert_eq!(row(&report, Metric::CpuSPerGb, Way::Up, "rust").verdict, Verdict::Void);
     assert!(ab::sentences(&report).iter().any(|sentence| sentence.contains("misses 1.00")));
 }
 
@@ -140,22 +179,24 @@ fn a_difference_that_the_baseline_shows_against_itself_is_void() {
 fn the_warm_up_is_not_compared_and_gaps_are_left_out() {
     let mut report = report(&[("c", 2.0, 2.0), ("rust", 1.0, 2.0)], 8, 0.02, 4);
     report.runs.retain(|run| run.contestant != "rust" || run.round < 5);
-    for run in report.runs.iter_mut().filter(|run| run.round == 0) {
-        run.client_cpu_s *= 100.0;
-    }
-    report.compare();
-    let row = row(&report, Metric::ClientCpuSPerGb, Direction::Up, "rust");
+    change(&mut report, |run| run.phase == Phase::WarmUp, Counter::ClientCpuS, 100.0);
+    let row = row(&report, Metric::CpuSPerGb, Way::Up, "rust");
     assert_eq!(row.pair_ratios.len(), 4);
     assert!(row.ratio.unwrap().contains(0.5), "{row:?}");
+}
+
+fn failure() -> Failure {
+    let (rig, setting) = (Rig::Real, "default".into());
+    Failure { contestant: "official".into(), rig, setting, phase: Phase::WarmUp, round: 1, reason: "no route".into() }
 }
 
 #[test]
 fn failures_and_interruptions_are_said() {
     let mut report = report(&[("c", 2.0, 2.0), ("rust", 1.0, 2.0)], 2, 0.02, 5);
     report.complete = false;
-    report.failures.push(Failure { contestant: "official".into(), round: 0, reason: "no route".into() });
+    report.failures.push(failure());
     let sentences = ab::sentences(&report);
-    assert_eq!(sentences[0], "official FAILED in round 0: no route");
+    assert_eq!(sentences[0], "official FAILED in the warm-up: no route");
     assert!(sentences[1].starts_with("Interrupted in round 2 of 2"));
     assert!(sentences[2].contains("2 pairs only"), "{}", sentences[2]);
     assert!(ab::table(&report).contains("2 pairs only"));
@@ -173,13 +214,80 @@ fn the_json_comes_back_as_it_went() {
 fn every_key_of_the_json_is_documented() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/BENCH.md");
     let documentation = fs::read_to_string(&path).unwrap();
-    let mut report = report(&[("c", 2.0, 2.0), ("rust", 1.0, 2.0)], 6, 0.02, 7);
-    report.failures.push(Failure { contestant: "official".into(), round: 0, reason: "no route".into() });
     let mut keys = Vec::new();
-    collect_keys(&serde_json::to_value(&report).unwrap(), &mut keys);
-    assert!(keys.len() > 40, "{keys:?}");
-    let missing: Vec<_> = keys.iter().filter(|key| !documentation.contains(&format!("`{key}`"))).collect();
+    collect_keys(&serde_json::to_value(with_everything()).unwrap(), &mut keys);
+    let names = |value: serde_json::Value| value.as_str().unwrap().to_owned();
+    keys.extend(Metric::ALL.iter().map(|metric| metric.name().to_owned()));
+    keys.extend(Workload::ALL.map(|workload| names(serde_json::to_value(workload).unwrap())));
+    assert!(keys.len() > 130, "{keys:?}");
+    // The names of a table's line may share a beginning: `rtt_load_` stands for its five.
+    let is_missing = |key: &&String| !documentation.contains(&format!("`{}`", key.replace("rtt_load_", "rtt_idle_")));
+    let missing: Vec<_> = keys.iter().filter(is_missing).collect();
     assert!(missing.is_empty(), "{} does not explain {missing:?}", path.display());
+}
+
+/// A report in which nothing is absent.
+fn with_everything() -> Report {
+    let mut report = report(&[("c", 2.0, 2.0), ("rust", 1.0, 2.0)], 6, 0.02, 7);
+    report.failures.push(failure());
+    report.settings[0].payload_bytes = Some(1400);
+    report.contestants[1].swaps = Some("*=rust".into());
+    let build = BuildFacts { implementation: "rust".into(), sha256: String::new(), flags: Vec::new() };
+    report.contestants[1].build = Some(build);
+    let (rig, setting, way) = (Rig::Real, "default".to_owned(), Way::Up);
+    let cost = Estimate { value: 1.0, low: 0.9, high: 1.1 };
+    report.rejected_pairs.push(RejectedPair {
+        rig,
+        setting: setting.clone(),
+        phase: Phase::Ab,
+        round: 1,
+        contestant: "rust".into(),
+        workload: Workload::Bulk,
+        way,
+        reason: "c: 9 % stolen".into(),
+    });
+    let primitive = Primitive { name: "copy".into(), what: "memcpy".into(), unit: "s/GB".into(), cost };
+    let limit = Limit { rig, setting, metric: Metric::CpuSPerGb, way, value: 0.3, parts: vec![("copy".into(), 0.3)] };
+    report.calibration = Some(Calibration { primitives: vec![primitive], limits: vec![limit] });
+    report.micro.push(MicroRow {
+        bench: "new_block".into(),
+        swap: "new_block".into(),
+        side: "c".into(),
+        ns: cost,
+        instructions: Some(100.0),
+        allocations: Some(2.0),
+    });
+    report.profiles.push(Profile {
+        kind: ProfileKind::Flamegraph,
+        contestant: "c".into(),
+        rig,
+        way,
+        path: Some("c.svg".into()),
+        inline: Some("<svg/>".into()),
+    });
+    report.runs[0].rtt = Some(Histogram { interval_us: 1000, buckets: vec![(1, 1)] });
+    report
+}
+
+#[test]
+fn absent_stays_absent_and_present_comes_back() {
+    let all = with_everything();
+    assert_eq!(serde_json::from_str::<Report>(&serde_json::to_string(&all).unwrap()).unwrap(), all);
+    let plain = serde_json::to_value(report(&[("c", 2.0, 2.0)], 2, 0.02, 7)).unwrap();
+    assert!(plain.get("calibration").is_none() && plain.get("micro").is_none());
+    assert!(plain["runs"][0].get("rtt").is_none() && plain["runs"][0]["metrics"].get("retransmits_per_gb").is_none());
+}
+
+#[test]
+fn disturbed_pairs_are_left_out() {
+    let mut report = report(&[("c", 2.0, 2.0), ("rust", 1.0, 2.0)], 8, 0.02, 10);
+    change(&mut report, |run| run.phase == Phase::Ab && run.round <= 3, Counter::ClientCpuS, 50.0);
+    let which = |run: &Run| run.phase == Phase::Ab && run.round <= 3 && run.contestant == "c";
+    report.runs.iter_mut().filter(|run| which(run)).for_each(|run| run.disturbed = true);
+    report.compare();
+    let row = row(&report, Metric::CpuSPerGb, Way::Up, "rust");
+    assert_eq!(row.pair_ratios.len(), 5);
+    assert!((row.baseline_median - 2.0).abs() < 0.2, "{row:?}");
 }
 
 fn collect_keys(value: &serde_json::Value, keys: &mut Vec<String>) {

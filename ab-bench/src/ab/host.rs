@@ -3,39 +3,63 @@
 use std::fs;
 use std::process::Command;
 
-use serde::{Deserialize, Serialize};
-
-/// The machine and the programs on it. Empty strings: could not be found out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Host {
-    /// `/proc/sys/kernel/osrelease`.
-    pub kernel: String,
-    /// The processor's name.
-    pub cpu: String,
-    /// How many processors the kernel offers.
-    pub cpus: usize,
-    /// The frequency governor, or `none`.
-    pub governor: String,
-    /// First line of `iperf3 --version`.
-    pub iperf3: String,
-    /// The commit of the checkout in the working directory, with `-dirty` if files are changed.
-    pub git_commit: String,
-}
+use super::schema::Host;
 
 impl Host {
+    /// Looks at this machine.
     pub(super) fn read() -> Self {
-        let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+        let cpuinfo = text("/proc/cpuinfo");
+        let field = |key: &str| {
+            let mut lines = cpuinfo.lines();
+            lines.find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix(':')).unwrap_or_default().trim()
+        };
+        let has = |flag: &str| field("flags").split(' ').any(|word| word == flag);
         let governor = fs::read_to_string("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
         Self {
-            kernel: first_line(&fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default()),
-            cpu: model.map(|(_, name)| name.to_owned()).unwrap_or_default(),
+            kernel: first_line(&text("/proc/sys/kernel/osrelease")),
+            cpu: field("model name").to_owned(),
             cpus: std::thread::available_parallelism().map_or(0, usize::from),
+            cpu_flags: CPU_FLAGS.iter().filter(|flag| has(flag)).map(|flag| (*flag).to_owned()).collect(),
+            hypervisor: if has("hypervisor") { "yes" } else { "none" }.to_owned(),
+            memory_bytes: memory_bytes(&text("/proc/meminfo")).unwrap_or(0),
             governor: governor.map_or_else(|_| "none".into(), |text| first_line(&text)),
+            mitigations: mitigations(),
+            os: os_name(&text("/etc/os-release")),
             iperf3: output_of("iperf3", &["--version"]),
+            openssl: output_of("openssl", &["version"]),
             git_commit: output_of("git", &["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]),
+            pinning: "none".into(),
         }
     }
+}
+
+/// The flags that decide how fast ciphers and checksums are.
+const CPU_FLAGS: [&str; 8] = ["aes", "pclmulqdq", "sse4_2", "avx2", "avx512f", "vaes", "vpclmulqdq", "sha_ni"];
+
+fn text(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+fn memory_bytes(meminfo: &str) -> Option<u64> {
+    let kib: u64 = meminfo.lines().next()?.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+fn os_name(os_release: &str) -> String {
+    let name = os_release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    name.unwrap_or_default().trim_matches('"').to_owned()
+}
+
+fn mitigations() -> Vec<String> {
+    let entries = fs::read_dir("/sys/devices/system/cpu/vulnerabilities").into_iter().flatten().flatten();
+    let mut states: Vec<String> = entries
+        .filter_map(|entry| {
+            let state = first_line(&fs::read_to_string(entry.path()).ok()?);
+            (state != "Not affected").then(|| format!("{}: {state}", entry.file_name().to_string_lossy()))
+        })
+        .collect();
+    states.sort();
+    states
 }
 
 /// The first line that a program prints; empty if it cannot be run or fails.
@@ -92,6 +116,13 @@ mod tests {
         assert_eq!(MachineCpu::parse(stat), Some(MachineCpu { busy_s: 4.0, steal_s: 0.4 }));
         assert_eq!(MachineCpu::parse("cpu 1 2 3"), None);
         assert_eq!(MachineCpu::parse(""), None);
+    }
+
+    #[test]
+    fn facts_are_read_from_the_kernel_s_texts() {
+        assert_eq!(memory_bytes("MemTotal:       16 kB\nMemFree: 1 kB\n"), Some(16 * 1024));
+        assert_eq!(memory_bytes("nonsense"), None);
+        assert_eq!(os_name("ID=debian\nPRETTY_NAME=\"Debian 12\"\n"), "Debian 12");
     }
 
     #[test]

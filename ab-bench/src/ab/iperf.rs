@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::frames::Direction;
+use super::schema::Way;
 use crate::lab::{Lab, LabError, Side, TUNNEL_SERVER_ADDRESS};
 
 /// What one TCP stream carried.
@@ -19,16 +19,18 @@ pub(super) struct Transfer {
 }
 
 /// Sends one TCP stream through the tunnel for some seconds.
-pub(super) fn run(lab: &Lab, direction: Direction, seconds: u32) -> Result<Transfer, LabError> {
+pub(super) fn run(lab: &Lab, way: Way, seconds: f64) -> Result<Transfer, LabError> {
     let (target, seconds_text) = (TUNNEL_SERVER_ADDRESS.to_string(), seconds.to_string());
     let mut argv = vec!["iperf3", "--client", &target, "--time", &seconds_text, "--json"];
-    if direction == Direction::Down {
-        argv.push("--reverse");
+    match way {
+        Way::Down => argv.push("--reverse"),
+        Way::Both => argv.push("--bidir"),
+        Way::Up | Way::None => {}
     }
     // A server of its own for every run: between two tests iperf3's server closes its port for a moment, and with it
     // a connection that has come too early.
     let _server = lab.serve_iperf()?;
-    let output = lab.run(Side::Client, &argv, Duration::from_secs(u64::from(seconds) + 10))?;
+    let output = lab.run(Side::Client, &argv, Duration::from_secs_f64(seconds + 10.0))?;
     parse(&output.stdout).map_err(|reason| LabError::CommandFailed {
         command: argv.join(" "),
         status: output.status,

@@ -4,39 +4,39 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-/// How long everything may take and how it is divided.
+use super::schema::Effort;
+
+/// How long everything may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Effort {
-    /// Measured rounds, an even number.
-    pub rounds: u32,
-    /// Seconds of one run of iperf3.
-    pub seconds: u32,
+pub enum Budget {
+    /// At most two minutes.
+    Quick,
+    /// At most fifteen minutes.
+    Full,
 }
 
-/// What one visit costs beside its two runs of iperf3: connecting, iperf3's own handshakes, ending.
+/// What one visit costs beside its timed runs: connecting, iperf3's own handshakes, ending.
 const VISIT_OVERHEAD_S: f64 = 1.5;
-/// A visit of the warm-up round: two runs of one second.
-const WARM_UP_VISIT_S: f64 = VISIT_OVERHEAD_S + 2.0;
+/// One timed run of the warm-up.
+pub(super) const WARM_UP_RUN_S: f64 = 1.0;
+/// A run lasts this long at least and at most.
+const RUN_S: std::ops::RangeInclusive<f64> = 0.5..=8.0;
 
-impl Effort {
-    /// At most two minutes in all, for up to five slots.
+impl Budget {
+    /// The effort that fits: so many contestants in a round, each with `runs` timed runs.
     #[must_use]
-    pub fn quick(slots: usize) -> Self {
-        Self::within(110.0, 6, slots)
-    }
-
-    /// At most fifteen minutes in all.
-    #[must_use]
-    pub fn full(slots: usize) -> Self {
-        Self::within(840.0, 16, slots)
-    }
-
-    /// `slots` visits a round, and a short round before to warm up.
-    fn within(budget_s: f64, rounds: u32, slots: usize) -> Self {
-        let slots = slots.max(1) as f64;
-        let per_visit = (budget_s - slots * WARM_UP_VISIT_S) / (slots * f64::from(rounds));
-        let seconds = ((per_visit - VISIT_OVERHEAD_S) / 2.0).clamp(1.0, 8.0);
-        Self { rounds, seconds: seconds as u32 }
+    pub fn effort(self, contestants: usize, runs: usize) -> Effort {
+        let (name, budget_s, aa_rounds, rounds) = match self {
+            Self::Quick => ("quick", 110.0, 6, 6),
+            Self::Full => ("full", 840.0, 12, 16),
+        };
+        let (contestants, runs) = (contestants.max(1) as f64, runs.max(1) as f64);
+        let warm_up_s = contestants * (VISIT_OVERHEAD_S + runs * WARM_UP_RUN_S);
+        let visits = 2.0 * f64::from(aa_rounds) + contestants * f64::from(rounds);
+        let run_s = ((budget_s - warm_up_s) / visits - VISIT_OVERHEAD_S) / runs;
+        // Steps of a tenth, so that the report's figure is the one that iperf3 was given.
+        let seconds_per_run = (run_s.clamp(*RUN_S.start(), *RUN_S.end()) * 10.0).floor() / 10.0;
+        Effort { name: name.into(), aa_rounds, rounds, seconds_per_run }
     }
 }
 
@@ -80,16 +80,16 @@ mod tests {
 
     #[test]
     fn the_budgets_hold() {
-        for slots in 1..=5 {
-            for (effort, limit_s) in [(Effort::quick(slots), 120.0), (Effort::full(slots), 900.0)] {
-                let visits = slots as f64 * f64::from(effort.rounds);
-                let visit_s = 2.0 * f64::from(effort.seconds) + VISIT_OVERHEAD_S;
-                let all_s = visits * visit_s + slots as f64 * WARM_UP_VISIT_S;
-                assert!(all_s <= limit_s + 5.0, "{slots} {effort:?}: {all_s}");
-                assert_eq!(effort.rounds % 2, 0);
+        for contestants in 1..=4 {
+            for (budget, limit_s) in [(Budget::Quick, 120.0), (Budget::Full, 900.0)] {
+                let effort = budget.effort(contestants, 2);
+                let visits = f64::from(2 * effort.aa_rounds) + contestants as f64 * f64::from(effort.rounds);
+                let all_s = visits * (2.0 * effort.seconds_per_run + VISIT_OVERHEAD_S)
+                    + contestants as f64 * (VISIT_OVERHEAD_S + 2.0 * WARM_UP_RUN_S);
+                assert!(all_s <= limit_s, "{contestants} {effort:?}: {all_s}");
+                assert_eq!((effort.rounds % 2, effort.aa_rounds % 2), (0, 0));
             }
         }
-        assert_eq!(Effort::quick(3), Effort { rounds: 6, seconds: 2 });
-        assert_eq!(Effort::full(4), Effort { rounds: 16, seconds: 5 });
+        assert!(Budget::Quick.effort(2, 2).seconds_per_run >= 1.0);
     }
 }

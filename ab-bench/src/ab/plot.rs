@@ -5,8 +5,9 @@ use std::path::Path;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::report::{AGAIN, Report, Row, Verdict};
-use super::table::{way, who};
+use super::report::{Row, Verdict};
+use super::schema::{AGAIN, Report};
+use super::table::who;
 
 const WIDTH: u32 = 1000;
 const LABELS: i32 = 300;
@@ -81,9 +82,15 @@ fn title(area: &Area<'_>, report: &Report) -> Result<(), DrawError> {
     let names: Vec<&str> = report.contestants.iter().map(|contestant| contestant.name.as_str()).collect();
     write(area, &format!("Cutover A/B: {}", names.join(", ")), (24, 28), 20.0, INK, HPos::Left)?;
     let host = &report.host;
+    let far_ends: Vec<&str> = report.rigs.iter().map(|rig| rig.far_end.as_str()).collect();
     let facts = format!(
-        "SoftEther server: {}. Linux {}, {} CPUs, {}. {} rounds of {} s, one TCP stream.",
-        report.server, host.kernel, host.cpus, host.cpu, report.rounds, report.seconds_per_run
+        "Against {}. Linux {}, {} CPUs, {}. {} rounds of {:.1} s, one TCP stream.",
+        far_ends.join(", "),
+        host.kernel,
+        host.cpus,
+        host.cpu,
+        report.effort.rounds,
+        report.effort.seconds_per_run
     );
     write(area, &facts, (24, 54), 12.0, FAINT, HPos::Left)?;
     write(area, "ratio to the baseline (95 %)", (WIDTH as i32 - 24, TOP - 12), 12.0, FAINT, HPos::Right)
@@ -126,7 +133,7 @@ fn draw_row(area: &Area<'_>, axis: &Axis, row: &Row, top: i32) -> Result<(), Dra
     area.draw(&PathElement::new([(low, middle - 4), (high, middle - 4)], colour.stroke_width(5)))?;
     area.draw(&Circle::new((axis.x(ratio.value), middle - 4), 6, colour.filled()))?;
 
-    let label = format!("{} {}, {}", row.metric.title(), way(row.direction), who(row));
+    let label = format!("{} {}, {}", row.metric.title(), row.way.name(), who(row));
     write(area, &label, (LABELS - 14, middle), 13.0, INK, HPos::Right)?;
     let numbers = format!("{:.2} ({:.2} … {:.2})", ratio.value, ratio.low, ratio.high);
     write(area, &numbers, (WIDTH as i32 - 24, middle), 13.0, colour, HPos::Right)

@@ -3,8 +3,8 @@
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 
-use super::report::{AGAIN, Metric, Report, Row, Verdict};
-use crate::frames::Direction;
+use super::report::{Row, Verdict};
+use super::schema::{AGAIN, Metric, Phase, Report};
 
 /// The rows as a table.
 #[must_use]
@@ -18,8 +18,8 @@ pub fn table(report: &Report) -> String {
             None => ("–".into(), no_ratio(row)),
         };
         table.add_row([
-            row.metric.title().to_owned(),
-            way(row.direction).to_owned(),
+            row.metric.title(),
+            row.way.name().to_owned(),
             who(row),
             format!("{:.2}", row.median),
             format!("{:.2}", row.baseline_median),
@@ -43,12 +43,21 @@ pub fn sentences(report: &Report) -> Vec<String> {
     let mut sentences: Vec<String> = report
         .failures
         .iter()
-        .map(|failure| format!("{} FAILED in round {}: {}", failure.contestant, failure.round, failure.reason))
+        .map(|failure| {
+            let phase = match failure.phase {
+                Phase::WarmUp => "the warm-up".into(),
+                Phase::Aa => format!("A/A round {}", failure.round),
+                Phase::Ab => format!("round {}", failure.round),
+                Phase::Counted => "the counted run".into(),
+            };
+            format!("{} FAILED in {phase}: {}", failure.contestant, failure.reason)
+        })
         .collect();
     if !report.complete {
-        let rounds = report.runs.iter().map(|run| run.round).max().unwrap_or(0);
-        sentences
-            .push(format!("Interrupted in round {rounds} of {}: what was measured until then is kept.", report.rounds));
+        let rounds = report.runs.iter().filter(|run| run.phase == Phase::Ab).map(|run| run.round).max();
+        let of = report.effort.rounds;
+        let when = rounds.map_or_else(|| "before the first round".into(), |round| format!("in round {round} of {of}"));
+        sentences.push(format!("Interrupted {when}: what was measured until then is kept."));
     }
     sentences.extend(report.rows.iter().filter(|row| row.contestant != AGAIN).map(sentence));
     sentences.extend(noise_sentence(report));
@@ -56,7 +65,7 @@ pub fn sentences(report: &Report) -> Vec<String> {
 }
 
 fn sentence(row: &Row) -> String {
-    let (who, baseline, way, metric) = (&row.contestant, &row.baseline, way(row.direction), row.metric);
+    let (who, baseline, way, metric) = (&row.contestant, &row.baseline, row.way.name(), row.metric);
     let Some(ratio) = row.ratio else {
         let reason = no_ratio(row);
         return format!("{who}, {way}, {}: nothing can be said, {reason}.", metric.title());
@@ -73,12 +82,13 @@ fn sentence(row: &Row) -> String {
             format!("{who}, {way}, {}: no difference from {baseline} was shown; {measured}.", metric.title())
         }
         (_, Metric::GoodputGbitPerS) => format!("{who} carries {measured} the payload of {baseline} {way}."),
-        (_, Metric::ClientCpuSPerGb) => format!("{who} needs {measured} the client CPU of {baseline} per byte {way}."),
+        (_, Metric::CpuSPerGb) => format!("{who} needs {measured} the client CPU of {baseline} per byte {way}."),
         (_, Metric::MachineCpuSPerGb) => {
             format!(
                 "With {who} the whole machine needs {measured} the CPU that it needs with {baseline} per byte {way}."
             )
         }
+        (_, metric) => format!("{who}, {way}, {}: {measured} that of {baseline}.", metric.title()),
     }
 }
 
@@ -89,7 +99,7 @@ fn noise_sentence(report: &Report) -> Option<String> {
     let void: Vec<String> = same
         .iter()
         .filter(|row| row.verdict == Verdict::Void)
-        .map(|row| format!("{} {}", row.metric.title(), way(row.direction)))
+        .map(|row| format!("{} {}", row.metric.title(), row.way.name()))
         .collect();
     let mut text = format!("Noise: {baseline} against itself has intervals of up to ±{:.0} %.", loudest * 100.0);
     if !void.is_empty() {
@@ -103,14 +113,6 @@ fn no_ratio(row: &Row) -> String {
     match row.pair_ratios.len() {
         few @ 0..3 => format!("{few} pairs only"),
         _ => "a figure is zero".into(),
-    }
-}
-
-/// `up` or `down`.
-pub(super) fn way(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Up => "up",
-        Direction::Down => "down",
     }
 }
 

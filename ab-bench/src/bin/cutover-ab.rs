@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ab_bench::ab::{self, Effort, Options, Progress, Report};
+use ab_bench::ab::schema::{Phase, Report};
+use ab_bench::ab::{self, Budget, Options, Progress};
 use ab_bench::lab::ServerKind;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -76,8 +77,8 @@ fn main() -> ExitCode {
 fn compare(arguments: &Arguments) -> Result<ExitCode, String> {
     let programs = if arguments.programs.is_empty() { programs_beside_me() } else { arguments.programs.clone() };
     let contestants = ab::contestants(&names(arguments, &programs), &programs, &arguments.swaps)?;
-    let slots = contestants.len() + 1;
-    let effort = if arguments.quick { Effort::quick(slots) } else { Effort::full(slots) };
+    let budget = if arguments.quick { Budget::Quick } else { Budget::Full };
+    let effort = budget.effort(contestants.len(), 2);
     let options = Options { contestants, server: arguments.server, effort, seed: arguments.seed };
     // Before the measurement, not after it, is the time to learn that the report cannot be written.
     fs::create_dir_all(&arguments.out)
@@ -88,7 +89,11 @@ fn compare(arguments: &Arguments) -> Result<ExitCode, String> {
     let show = |progress: Progress<'_>| {
         bar.set_length(progress.of as u64);
         bar.set_position(progress.done as u64);
-        let round = if progress.round == 0 { "warm-up".into() } else { format!("round {}", progress.round) };
+        let round = match progress.phase {
+            Phase::WarmUp => "warm-up".into(),
+            Phase::Aa => format!("A/A {}", progress.round),
+            Phase::Ab | Phase::Counted => format!("round {}", progress.round),
+        };
         bar.set_message(format!("{round}, {}", progress.contestant));
         !stop.load(Ordering::Relaxed)
     };

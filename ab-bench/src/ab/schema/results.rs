@@ -1,0 +1,142 @@
+//! What stands beside the runs: failures, rejected pairs, the calibration, the swaps by themselves, profiles.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Phase, Rig, Way, Workload};
+use crate::stats::Estimate;
+
+/// A contestant that did not go on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Who.
+    pub contestant: String,
+    /// Where.
+    pub rig: Rig,
+    /// With which setting.
+    pub setting: String,
+    /// In which phase.
+    pub phase: Phase,
+    /// In which round.
+    pub round: u32,
+    /// Why.
+    pub reason: String,
+}
+
+/// When a run counts as disturbed: as soon as one share is larger.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RejectionRule {
+    /// Share of all processors' time that the hypervisor gave to other machines.
+    pub steal_share_max: f64,
+    /// Share of all processors' time that foreign programs took.
+    pub foreign_share_max: f64,
+}
+
+/// A pair that was left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RejectedPair {
+    /// Where.
+    pub rig: Rig,
+    /// With which setting.
+    pub setting: String,
+    /// A/A or A/B.
+    pub phase: Phase,
+    /// Which round.
+    pub round: u32,
+    /// Whose pair with the baseline.
+    pub contestant: String,
+    /// What it did.
+    pub workload: Workload,
+    /// Which way.
+    pub way: Way,
+    /// Whose run was disturbed, by what and how much.
+    pub reason: String,
+}
+
+/// What the machine's parts cost by themselves, and the limits that follow.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// The parts.
+    pub primitives: Vec<Primitive>,
+    /// The least that a client can need.
+    pub limits: Vec<Limit>,
+}
+
+/// One part by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Primitive {
+    /// `aead_seal_16k`, `tap_write_super`, …
+    pub name: String,
+    /// What was timed, for people.
+    pub what: String,
+    /// `s/GB`, `ns`, …
+    pub unit: String,
+    /// Median and interval.
+    pub cost: Estimate,
+}
+
+/// The least that a client can need of one metric, as the sum of parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Limit {
+    /// Where.
+    pub rig: Rig,
+    /// With which setting.
+    pub setting: String,
+    /// Of what.
+    pub metric: super::Metric,
+    /// Which way.
+    pub way: Way,
+    /// The limit, in the metric's unit.
+    pub value: f64,
+    /// Its summands: a primitive's name, and how much of the value it makes.
+    pub parts: Vec<(String, f64)>,
+}
+
+/// One side of one swap by itself, in one process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MicroRow {
+    /// The benchmark: `connection_send/64`, …
+    pub bench: String,
+    /// The swap in the registry.
+    pub swap: String,
+    /// `c` or `rust`.
+    pub side: String,
+    /// Nanoseconds per call.
+    pub ns: Estimate,
+    /// Instructions per call, where they can be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<f64>,
+    /// Heap allocations per call, where they can be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocations: Option<f64>,
+}
+
+/// What kind of profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileKind {
+    /// CPU samples as a flamegraph (SVG).
+    Flamegraph,
+    /// The contestant's samples against the baseline's (SVG).
+    Difference,
+    /// System calls by name: how many, how long (text).
+    Syscalls,
+}
+
+/// A profile: a file beside the report, or its text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// What kind.
+    pub kind: ProfileKind,
+    /// Of whom.
+    pub contestant: String,
+    /// Where.
+    pub rig: Rig,
+    /// Which way.
+    pub way: Way,
+    /// The file's name, relative to report.json; absent if the text is inline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The text itself; absent if it is in a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inline: Option<String>,
+}
