@@ -3,6 +3,8 @@
 //! Nothing here is part of the client: this crate looks at it from outside.
 
 pub mod ab;
+pub mod calibrate;
 pub mod frames;
 pub mod lab;
+pub mod profile;
 pub mod stats;

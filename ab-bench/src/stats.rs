@@ -1,7 +1,7 @@
 //! The statistics of paired runs: a BCa bootstrap interval and the exact Wilcoxon signed-rank test.
 //!
-//! There is no well-kept crate for either; the normal distribution comes from `statrs`. Both are tested against
-//! published values.
+//! `statrs` has neither, and the crates that do approximate the test where values are tied or have no users yet; the normal
+//! distribution comes from `statrs`. Both are tested against published values, here and in tests/stats.rs.
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
