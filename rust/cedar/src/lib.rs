@@ -3,3 +3,4 @@
 pub mod adapter;
 pub mod framing;
 pub mod session;
+pub mod tls;
