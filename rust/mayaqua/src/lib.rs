@@ -1,15 +1,40 @@
 //! Safe Rust port of SoftEther's Mayaqua: the pure parts, without C types and without I/O.
 //!
-//! Modules carry the names of the C's own words, so that whoever knows `Mayaqua/Memory.c` finds them:
-//! [`buffer`] is `BUF`, [`fifo`] is `FIFO`, [`memory`] the byte-order helpers, [`mod@str`] and [`uni_str`] the strings of
-//! `Str.c` and `Internat.c`, [`pack`] the messages of `Pack.c`.
+//! Modules carry the names of the C's own words, so that whoever knows the C finds them:
+//!
+//! | module | C | holds |
+//! | --- | --- | --- |
+//! | [`buffer`] | Memory.c | `BUF` |
+//! | [`fifo`], [`queue`], [`stack`] | Memory.c | `FIFO`, `QUEUE`, `SK` |
+//! | [`list`], [`hash_list`], [`int_list`] | Memory.c | `LIST`, `HASH_LIST`, lists of numbers |
+//! | [`memory`] | Memory.c | byte order |
+//! | [`counter`], [`event`], [`lock`], [`refs`] | Object.c | `COUNTER`, `EVENT`, `LOCK`, `REF` |
+//! | [`mod@str`], [`uni_str`] | Str.c, Internat.c | strings, wide strings and their UTF-8 |
+//! | [`pack`] | Pack.c | `PACK` |
+//! | [`http`] | HTTP.c | headers and bodies |
+//! | [`table`] | Table.c | message strings |
+//! | [`tick`] | Tick64.c | milliseconds since the start |
+//!
+//! docs/MAYAQUA.md lists every function of the C with what became of it.
 //! Views of C structures and everything that calls C live in the crate `swaps`, not here.
 
 #![forbid(unsafe_code)]
 
 pub mod buffer;
+pub mod counter;
+pub mod event;
 pub mod fifo;
+pub mod hash_list;
+pub mod http;
+pub mod int_list;
+pub mod list;
+pub mod lock;
 pub mod memory;
 pub mod pack;
+pub mod queue;
+pub mod refs;
+pub mod stack;
 pub mod str;
+pub mod table;
+pub mod tick;
 pub mod uni_str;
