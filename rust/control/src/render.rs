@@ -92,6 +92,12 @@ pub struct Status {
     /// The side that moves frames between interface and session: `c` or `rust`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
+    /// The way of the session's frames: `seams` (function by function, Rust's loop), or `c` (the C's loop).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Why it is not a faster one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_reason: Option<String>,
     /// The interface's name.
     pub interface: String,
     /// Its addresses with prefix lengths.
@@ -183,6 +189,7 @@ pub fn status(answer: &Value, width: Option<u16>) -> Result<String, serde_json::
     row("cipher", status.cipher.unwrap_or_default());
     row("connections", connections(status.connections, status.udp_acceleration));
     row("adapter", status.adapter.unwrap_or_default());
+    row("path", path(status.path, status.path_reason));
     row("interface", interface(&status.interface, &status.addresses));
     row("sent", traffic(status.sent));
     row("received", traffic(status.received));
@@ -194,6 +201,11 @@ pub fn status(answer: &Value, width: Option<u16>) -> Result<String, serde_json::
 fn connections(count: Option<u32>, udp: Option<bool>) -> String {
     let path = if udp == Some(true) { ", frames by UDP" } else { "" };
     count.map(|count| format!("{count} TCP{path}")).unwrap_or_default()
+}
+
+fn path(name: Option<String>, reason: Option<String>) -> String {
+    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    name.map(|name| format!("{name}{reason}")).unwrap_or_default()
 }
 
 fn interface(name: &str, addresses: &[String]) -> String {
@@ -282,11 +294,19 @@ mod tests {
             server: "vpn:443".into(),
             connections: Some(2),
             udp_acceleration: Some(true),
+            path: Some("seams".into()),
+            path_reason: Some("the packet adapter runs on c".into()),
             sent: Traffic { frames: 3, bytes: 1_500_000 },
             ..Status::default()
         };
         let text = status(&serde_json::to_value(full).unwrap(), None).unwrap();
-        for part in ["connected, for 1 h 1 min", "2 TCP, frames by UDP", "3 frames, 1.50 MB", "0 frames, 0 B"] {
+        for part in [
+            "connected, for 1 h 1 min",
+            "2 TCP, frames by UDP",
+            "seams: the packet adapter runs on c",
+            "3 frames, 1.50 MB",
+            "0 frames, 0 B",
+        ] {
             assert!(text.contains(part), "{text}");
         }
         assert!(!text.contains("cipher") && !text.contains("last error"));

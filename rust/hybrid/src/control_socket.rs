@@ -118,6 +118,10 @@ pub unsafe extern "C" fn cutover_report(report: &Report) {
         status.session = text(report.session);
         status.cipher = text(report.cipher);
         status.adapter = text(report.adapter);
+        let (path, reason) = swaps::session_path().unwrap_or(("c", Some("SessionMain runs on c")));
+        let is_connected = report.state == State::Connected;
+        status.path = is_connected.then(|| path.to_owned());
+        status.path_reason = reason.filter(|_| is_connected).map(str::to_owned);
         status.connections = has_session.then_some(report.connections);
         status.udp_acceleration = has_session.then_some(report.udp_acceleration);
         status.sent = Traffic { frames: report.sent_frames, bytes: report.sent_bytes };

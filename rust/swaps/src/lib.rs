@@ -14,6 +14,15 @@ pub use memory::drops;
 
 include!("registry.rs");
 
+/// The way of a running session's frames, and why it is not a faster one. `None`: C's `SessionMain` runs the session, or
+/// there is none.
+pub fn session_path() -> Option<(&'static str, Option<&'static str>)> {
+    #[cfg(session_main)]
+    return session_main::path::current().map(|path| (path.name(), path.reason()));
+    #[cfg(not(session_main))]
+    None
+}
+
 /// What the registry means here: per line a module, a static switch, and a place in [`ENTRIES`].
 macro_rules! lines {
     ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident;)*) => {

@@ -7,6 +7,7 @@ pub mod drops;
 pub mod fifo;
 pub mod list;
 pub mod queue;
+pub mod session;
 
 use softether_sys as sys;
 use std::ffi::c_void;

@@ -1,10 +1,11 @@
 //! Faults for the tests to find, compiled only with the feature `planted-faults` and never in a product.
 //!
 //! `CUTOVER_PLANT=mismatch` makes the Rust side of `WriteFifo` write one wrong byte; `CUTOVER_PLANT=panic` makes it
-//! panic before it has changed anything, as ADDING_A_SWAP.md demands of a cloned swap. Both strike from the hundredth
-//! call on: late enough to be under traffic.
+//! panic before it has changed anything, as ADDING_A_SWAP.md demands of a cloned swap. `CUTOVER_PLANT=session` makes the
+//! loop of `SessionMain` panic, `CUTOVER_PLANT=session-locked` while it holds a lock of the C. All strike from the
+//! hundredth call on: late enough to be under traffic.
 
-use softether_sys::FIFO;
+use softether_sys::{FIFO, LIST};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -15,6 +16,8 @@ enum Fault {
     None,
     Mismatch,
     Panic,
+    Session,
+    SessionLocked,
 }
 
 fn fault() -> &'static Fault {
@@ -22,6 +25,8 @@ fn fault() -> &'static Fault {
     FAULT.get_or_init(|| match std::env::var("CUTOVER_PLANT").as_deref() {
         Ok("mismatch") => Fault::Mismatch,
         Ok("panic") => Fault::Panic,
+        Ok("session") => Fault::Session,
+        Ok("session-locked") => Fault::SessionLocked,
         _ => Fault::None,
     })
 }
@@ -41,4 +46,21 @@ pub fn strike_after(fifo: &mut FIFO) {
         // SAFETY: a FIFO that was written to has a last unread byte.
         unsafe { *fifo.p.cast::<u8>().add((fifo.pos + fifo.size) as usize - 1) ^= 1 };
     }
+}
+
+/// Panics in a session's turn, if that is the fault and it is time.
+///
+/// # Safety
+/// `sockets` is a list whose lock this thread does not hold.
+#[cfg(session_main)]
+pub unsafe fn strike_session(sockets: *mut LIST) {
+    static TURNS: AtomicU32 = AtomicU32::new(0);
+    if !matches!(fault(), Fault::Session | Fault::SessionLocked)
+        || TURNS.fetch_add(1, Ordering::Relaxed) < HARMLESS_CALLS
+    {
+        return;
+    }
+    // SAFETY: the caller's.
+    let _lock = (*fault() == Fault::SessionLocked).then(|| unsafe { crate::memory::list::Locked::new(sockets) });
+    panic!("planted");
 }

@@ -1,0 +1,67 @@
+//! Which way a session's frames go, decided once at its start and told to whoever asks (`cutover status`).
+
+use softether_sys::{PACKET_ADAPTER, SESSION};
+use std::sync::Mutex;
+
+/// The way of a session's frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// Frame by frame through the C's function tables and queues, whatever side each function runs on; and why.
+    Seams(&'static str),
+}
+
+impl Path {
+    /// The word in status and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Seams(_) => "seams",
+        }
+    }
+
+    /// Why it is not a faster one.
+    #[must_use]
+    pub const fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Seams(reason) => Some(reason),
+        }
+    }
+}
+
+/// The way for a session that is about to begin.
+///
+/// # Safety
+/// `s` has a `memory::session::client_connection`, and its packet adapter is ready.
+pub unsafe fn choose(s: *const SESSION) -> Path {
+    // SAFETY: the caller's.
+    if !unsafe { is_rust_adapter((*s).PacketAdapter) } {
+        return Path::Seams("the packet adapter runs on c");
+    }
+    Path::Seams("this build has no other path")
+}
+
+/// Whether the adapter's table is the Rust one. The client may have put functions of its own before two of its five.
+///
+/// # Safety
+/// A packet adapter.
+unsafe fn is_rust_adapter(adapter: *const PACKET_ADAPTER) -> bool {
+    #[cfg(vlan_get_packet_adapter)]
+    // SAFETY: the caller's.
+    return unsafe { crate::vlan_get_packet_adapter::is_own(adapter) };
+    #[cfg(not(vlan_get_packet_adapter))]
+    false
+}
+
+/// The path of the session that runs now on this process's Rust side; there is one session at a time.
+static CURRENT: Mutex<Option<Path>> = Mutex::new(None);
+
+/// The path of the session that the Rust side of `SessionMain` runs now. `None`: there is none, or C runs it.
+#[must_use]
+pub fn current() -> Option<Path> {
+    *CURRENT.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Says what [`current`] answers from now on.
+pub(super) fn set_current(path: Option<Path>) {
+    *CURRENT.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = path;
+}
