@@ -11,6 +11,7 @@
 //! | [`counter`], [`event`], [`lock`], [`refs`] | Object.c | `COUNTER`, `EVENT`, `LOCK`, `REF` |
 //! | [`mod@str`], [`uni_str`] | Str.c, Internat.c | strings, wide strings and their UTF-8 |
 //! | [`pack`] | Pack.c | `PACK` |
+//! | [`crypto`] | Encrypt.c | hashes, RC4, passwords |
 //! | [`http`] | HTTP.c | headers and bodies |
 //! | [`table`] | Table.c | message strings |
 //! | [`tick`] | Tick64.c | milliseconds since the start |
@@ -22,6 +23,7 @@
 
 pub mod buffer;
 pub mod counter;
+pub mod crypto;
 pub mod event;
 pub mod fifo;
 pub mod hash_list;
