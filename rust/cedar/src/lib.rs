@@ -4,3 +4,4 @@ pub mod adapter;
 pub mod framing;
 pub mod session;
 pub mod tls;
+pub mod udp_accel;

@@ -11,6 +11,7 @@ mod memory;
 mod planted;
 
 pub use memory::drops;
+pub use memory::udp_accel;
 
 include!("registry.rs");
 

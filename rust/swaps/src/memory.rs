@@ -8,6 +8,7 @@ pub mod fifo;
 pub mod list;
 pub mod queue;
 pub mod session;
+pub mod udp_accel;
 
 use softether_sys as sys;
 use std::ffi::c_void;
