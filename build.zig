@@ -100,7 +100,7 @@ fn labFiles(b: *std.Build) *Step.InstallDir {
     build_tools.setCwd(b.path("."));
     build_tools.has_side_effects = true;
     const tools = build_tools.addOutputDirectoryArg("tools");
-    build_tools.addArgs(&.{ "release/cutover-lab", "release/cutover-ab", "--", "--release", "-p", "ab-bench" });
+    build_tools.addArgs(&.{ "release/cutover-lab", "release/cutover-ab", "release/cutover-soak", "--", "--release", "-p", "ab-bench" });
 
     const install_programs = b.addInstallDirectory(.{ .source_dir = programs, .install_dir = .prefix, .install_subdir = "libexec/cutover" });
     const install_tools = b.addInstallDirectory(.{ .source_dir = tools, .install_dir = .bin, .install_subdir = "" });

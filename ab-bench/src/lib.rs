@@ -1,4 +1,5 @@
-//! The lab (two network namespaces, a real SoftEther server, a client), the frame test and the A/B harness.
+//! The lab (two network namespaces, a real SoftEther server, a client), the fault proxy, the frame test, the soak and the
+//! A/B harness.
 //!
 //! Nothing here is part of the client: this crate looks at it from outside.
 
@@ -7,4 +8,6 @@ pub mod calibrate;
 pub mod frames;
 pub mod lab;
 pub mod profile;
+pub mod proxy;
+pub mod soak;
 pub mod stats;

@@ -8,7 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ab_bench::frames::{Direction, FramePlan, FrameSizes};
-use ab_bench::lab::{Client, ClientKind, ClientSpec, Lab, LabError, LabOptions, ServerKind, Side, remove_remains};
+use ab_bench::lab::{
+    Client, ClientKind, ClientSpec, FAULT_ADDRESS, Lab, LabError, LabOptions, SERVER_ADDRESS, ServerKind, Side,
+    remove_remains,
+};
+use ab_bench::proxy::{FaultSpec, Proxy, SYNTAX, SpecError};
 use clap::{Args, Parser, Subcommand};
 
 const EXAMPLES: &str = "\
@@ -17,6 +21,7 @@ Examples:
   cutover-lab run -- ping -c3 10.78.0.1       one command, its exit code is ours
   cutover-lab --server debian --client official run -- iperf3 -c 10.78.0.1
   cutover-lab --swaps '*=c,new_block=shadow' frames --count 100000
+  cutover-lab --fault 'pieces=1..7,down:reset@+20000' shell
 
 The world that it makes (nothing of it is seen from the host, and any number may run at once):
   client's namespace   vc0 10.77.0.2   cut0 10.78.0.2 (the tunnel)
@@ -47,6 +52,12 @@ struct WorldArguments {
     /// TCP connections of the session
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=32))]
     connections: u8,
+    /// UDP acceleration, which comes on after ten seconds
+    #[arg(long)]
+    udp: bool,
+    /// A fault proxy between client and server: `delay=20ms,reset@+100000,loss=1%,seed=7`; `--fault help` lists the faults
+    #[arg(long, value_name = "SPEC", value_parser = fault)]
+    fault: Option<FaultSpec>,
 }
 
 #[derive(Subcommand)]
@@ -112,7 +123,7 @@ fn clean() -> Result<ExitCode, LabError> {
 }
 
 fn shell(arguments: &WorldArguments) -> Result<ExitCode, LabError> {
-    let (lab, client) = start(arguments)?;
+    let Running { lab, _proxy, client } = start(arguments)?;
     let _iperf = lab.serve_iperf()?;
     let interface = client.as_ref().map_or("none", Client::interface);
     eprintln!("Lab of {}: you are in the client's namespace, the tunnel is {interface}.", lab.dir().display());
@@ -124,7 +135,7 @@ fn shell(arguments: &WorldArguments) -> Result<ExitCode, LabError> {
 }
 
 fn run(arguments: &WorldArguments, words: &[OsString]) -> Result<ExitCode, LabError> {
-    let (lab, _client) = start(arguments)?;
+    let Running { lab, _proxy, client: _client } = start(arguments)?;
     let _iperf = lab.serve_iperf()?;
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).env("CUTOVER_LAB", lab.dir());
@@ -132,7 +143,7 @@ fn run(arguments: &WorldArguments, words: &[OsString]) -> Result<ExitCode, LabEr
 }
 
 fn frames(arguments: &WorldArguments, plan: &FramePlan) -> Result<ExitCode, LabError> {
-    let (lab, client) = start(arguments)?;
+    let Running { lab, _proxy, client } = start(arguments)?;
     let client = client.ok_or_else(|| LabError::Missing {
         what: "a client".into(),
         hint: "frames need the tunnel: leave `--client none` out".into(),
@@ -146,14 +157,26 @@ fn frames(arguments: &WorldArguments, plan: &FramePlan) -> Result<ExitCode, LabE
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Starts lab and client; without a client for `--client none`.
-fn start(arguments: &WorldArguments) -> Result<(Lab, Option<Client>), LabError> {
+fn fault(text: &str) -> Result<FaultSpec, String> {
+    if text == "help" { Err(SYNTAX.into()) } else { text.parse().map_err(|error: SpecError| error.to_string()) }
+}
+
+/// What runs; fields are dropped from the top.
+struct Running {
+    client: Option<Client>,
+    _proxy: Option<Proxy>,
+    lab: Lab,
+}
+
+/// Starts lab, proxy and client; without a client for `--client none`.
+fn start(arguments: &WorldArguments) -> Result<Running, LabError> {
     let spec = client_spec(arguments)?;
     let lab = Lab::start(&LabOptions { server: arguments.server, server_dir: None })?;
+    let proxy = arguments.fault.as_ref().map(|faults| lab.start_proxy(faults)).transpose()?;
     let client = spec.map(|spec| lab.start_client(&spec)).transpose()?;
     let connected = client.as_ref().map_or(Duration::ZERO, Client::connect_time);
     eprintln!("lab up in {:.2} s, tunnel up in {:.2} s", lab.start_time().as_secs_f64(), connected.as_secs_f64());
-    Ok((lab, client))
+    Ok(Running { client, _proxy: proxy, lab })
 }
 
 fn client_spec(arguments: &WorldArguments) -> Result<Option<ClientSpec>, LabError> {
@@ -163,7 +186,12 @@ fn client_spec(arguments: &WorldArguments) -> Result<Option<ClientSpec>, LabErro
         Some(path) => ClientKind::Cutover(PathBuf::from(path)),
         None => ClientKind::Cutover(beside_me("cutover-rust")?),
     };
-    let mut spec = ClientSpec { connections: arguments.connections, ..ClientSpec::new(kind) };
+    let mut spec = ClientSpec {
+        connections: arguments.connections,
+        udp_acceleration: arguments.udp,
+        server: if arguments.fault.is_some() { FAULT_ADDRESS } else { SERVER_ADDRESS },
+        ..ClientSpec::new(kind)
+    };
     spec.env.extend(arguments.swaps.iter().map(|swaps| ("CUTOVER_SWAPS".into(), swaps.into())));
     Ok(Some(spec))
 }

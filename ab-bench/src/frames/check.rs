@@ -122,6 +122,23 @@ impl Checker {
         self.report.received == self.report.sent
     }
 
+    /// The account so far; what has not come is not lost yet.
+    #[must_use]
+    pub fn report(&self) -> &FrameReport {
+        &self.report
+    }
+
+    /// The highest number that has come.
+    #[must_use]
+    pub fn highest(&self) -> Option<u32> {
+        self.highest
+    }
+
+    /// The numbers below `sent` that have not come.
+    pub fn missing(&self, sent: u32) -> impl Iterator<Item = u32> {
+        (0..sent).zip(&self.seen).filter(|(_, seen)| !**seen).map(|(number, _)| number)
+    }
+
     /// Takes one frame that came with our EtherType.
     pub fn accept(&mut self, frame: &[u8]) {
         match self.pattern.number(frame, self.highest.unwrap_or(0)) {

@@ -76,6 +76,9 @@ pub struct ClientSpec {
     pub compress: bool,
     /// Frames over UDP when that works.
     pub udp_acceleration: bool,
+    /// The server as the client sees it: [`SERVER_ADDRESS`], or [`FAULT_ADDRESS`](super::FAULT_ADDRESS) through the
+    /// fault proxy.
+    pub server: Ipv4Addr,
     /// How long to wait until the tunnel is up.
     pub timeout: Duration,
 }
@@ -95,6 +98,7 @@ impl ClientSpec {
             encrypt: true,
             compress: false,
             udp_acceleration: false,
+            server: SERVER_ADDRESS,
             timeout: Duration::from_secs(20),
         }
     }
@@ -275,7 +279,7 @@ pub(crate) fn config(lab: &Lab, spec: &ClientSpec) -> Result<toml::Table, LabErr
         ClientAuth::Anonymous => json!({ "type": "anonymous", "user": ANONYMOUS_USER }),
     };
     let config = json!({
-        "server": SERVER_ADDRESS,
+        "server": spec.server,
         "port": 443,
         "hub": HUB,
         "auth": auth,
@@ -378,12 +382,13 @@ fn official_script(lab: &Lab, spec: &ClientSpec) -> String {
     let compress = if spec.compress { "AccountCompressEnable lab" } else { "AccountCompressDisable lab" };
     format!(
         "NicCreate {nic}\n\
-         AccountCreate lab /SERVER:{SERVER_ADDRESS}:443 /HUB:{HUB} /USERNAME:{user} /NICNAME:{nic}\n\
+         AccountCreate lab /SERVER:{server}:443 /HUB:{HUB} /USERNAME:{user} /NICNAME:{nic}\n\
          {auth}\n{encrypt}\n{compress}\n\
          AccountDetailSet lab /MAXTCP:{connections} /INTERVAL:1 /TTL:0 /HALF:{half} /BRIDGE:no /MONITOR:no \
          /NOTRACK:no /NOQOS:yes /DISABLEUDP:{no_udp}\n\
          AccountConnect lab\n",
         nic = spec.interface,
+        server = spec.server,
         connections = spec.connections,
         half = yes(spec.half_duplex),
         no_udp = yes(!spec.udp_acceleration),

@@ -19,7 +19,8 @@ mod workdir;
 mod world;
 
 use std::ffi::OsStr;
-use std::net::Ipv4Addr;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub use workdir::{WorkDir, remove_remains};
 pub use world::Side;
 
 use crate::frames::{self, Direction, FramePlan, FrameReport};
+use crate::proxy::{Ends, FaultSpec, Proxy};
 use world::World;
 
 /// The server's address on the veth.
@@ -44,6 +46,11 @@ pub const CLIENT_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 pub const TUNNEL_SERVER_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 78, 0, 1);
 /// The address that a client takes inside the tunnel unless its spec says otherwise.
 pub const TUNNEL_CLIENT_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 78, 0, 2);
+/// The server's address where the fault proxy stands between: both sides have it, and only the proxy joins them.
+pub const FAULT_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 79, 0, 1);
+/// The ports of UDP acceleration that the fault proxy relays, from `UDP_SERVER_PORT_LOWER` on (Cedar/UdpAccel.h): the
+/// server takes the first free one for each session.
+const FAULT_UDP_PORTS: std::ops::Range<u16> = 40_000..40_032;
 /// The hub that every lab has.
 pub const HUB: &str = "DEFAULT";
 /// The user with a password (see [`Lab::password`]).
@@ -61,6 +68,9 @@ pub struct LabOptions {
     /// Where the vendored server's executables are; absent: see [`ServerKind::Vendored`].
     pub server_dir: Option<PathBuf>,
 }
+
+/// What [`Lab::frame_sockets`] gives.
+pub type SocketOpener = Arc<dyn Fn() -> io::Result<frames::PacketSocket> + Send + Sync>;
 
 /// A running lab. Dropping it ends every process in it and removes its work directory.
 #[derive(Debug)]
@@ -194,6 +204,31 @@ impl Lab {
         };
         let (client, server) = (open(Side::Client, client.interface())?, open(Side::Server, SERVER_TAP)?);
         frames::carry(&client, &server, direction, plan).map_err(|source| LabError::io("carry numbered frames", source))
+    }
+
+    /// Opens a packet socket on an interface of one side, now or later, again and again.
+    #[must_use]
+    pub fn frame_sockets(&self, side: Side, interface: &str) -> SocketOpener {
+        let (world, interface) = (Arc::clone(&self.world), interface.to_owned());
+        Arc::new(move || world.within(side, || frames::PacketSocket::open(&interface)).map_err(io::Error::other)?)
+    }
+
+    /// Puts a fault proxy before the server, at [`FAULT_ADDRESS`]: a client whose spec says so goes through it with its
+    /// connections and with UDP acceleration. One at a time.
+    pub fn start_proxy(&self, spec: &FaultSpec) -> Result<Proxy, LabError> {
+        for side in [Side::Client, Side::Server] {
+            ip_batch(&self.world, side, &format!("address replace {FAULT_ADDRESS}/32 dev lo\n"))?;
+        }
+        let failed = |source| LabError::io("start the fault proxy", source);
+        let open = || -> io::Result<_> {
+            let listener = TcpListener::bind((FAULT_ADDRESS, 443))?;
+            let datagrams: io::Result<_> = FAULT_UDP_PORTS.map(|port| UdpSocket::bind((FAULT_ADDRESS, port))).collect();
+            Ok((listener, datagrams?))
+        };
+        let (listener, datagrams) = self.within(Side::Client, open)?.map_err(failed)?;
+        let world = Arc::clone(&self.world);
+        let enter = Arc::new(move || world.enter(Side::Server));
+        Proxy::start(Ends { listener, datagrams, server: (FAULT_ADDRESS, 443).into(), enter }, spec).map_err(failed)
     }
 
     pub(crate) fn world(&self) -> &Arc<World> {

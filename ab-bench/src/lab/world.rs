@@ -120,6 +120,11 @@ impl World {
         })
     }
 
+    /// Moves the calling thread, and those that it starts, into one side's network namespace for good.
+    pub(crate) fn enter(&self, side: Side) -> io::Result<()> {
+        setns(self.net(side).as_fd(), CloneFlags::CLONE_NEWNET).map_err(io::Error::from)
+    }
+
     /// Whether a TCP port is listened on. It is not connected to, so the listener does not notice.
     pub(crate) fn listens(&self, side: Side, port: u16) -> Result<bool, LabError> {
         // The lines are "  0: LOCAL:PORT REMOTE:PORT STATE …" in hexadecimal; state 0A is LISTEN.
