@@ -16,16 +16,21 @@ extern fn ERR_clear_error() void;
 pub const Side = enum { c, rust };
 
 /// The functions behind ours; there is one session at a time.
-var inner: struct { init: *const c.PA_INIT, put: *const c.PA_PUTPACKET } = undefined;
+var inner: struct { init: *const c.PA_INIT, put: *const c.PA_PUTPACKET, next: *const c.PA_GETNEXTPACKET } = undefined;
 
 /// A new adapter of the side that the swaps' modes say, for one session; Cedar frees it with the session.
 pub fn make() struct { *c.PACKET_ADAPTER, Side } {
     const adapter: *c.PACKET_ADAPTER = c.VLanGetPacketAdapter();
     const side: Side = if (adapter.Init == &c.VLanPaInit) .c else .rust;
     const own_init: *const c.PA_INIT = @ptrCast(&cutover.cutover_vlan_pa_init);
-    inner = .{ .init = if (side == .c) own_init else adapter.Init.?, .put = adapter.PutPacket.? };
+    inner = .{
+        .init = if (side == .c) own_init else adapter.Init.?,
+        .put = adapter.PutPacket.?,
+        .next = adapter.GetNextPacket.?,
+    };
     adapter.Init = init;
     adapter.PutPacket = put;
+    adapter.GetNextPacket = next;
     return .{ adapter, side };
 }
 
@@ -38,4 +43,11 @@ fn init(session: [*c]c.SESSION) callconv(.c) c.UINT {
 fn put(session: [*c]c.SESSION, data: ?*anyopaque, size: c.UINT) callconv(.c) c.UINT {
     if (data == null) ERR_clear_error();
     return inner.put(session, data, size);
+}
+
+/// A round without received frames has no call of `put`, but it asks for frames to send: without this, the connections
+/// that a session makes in place of a lost one are taken for failed, too, round after round.
+fn next(session: [*c]c.SESSION, data: [*c]?*anyopaque) callconv(.c) c.UINT {
+    ERR_clear_error();
+    return inner.next(session, data);
 }
