@@ -73,6 +73,7 @@ impl Side {
         }
     }
 
+    #[allow(clippy::mut_from_ref, reason = "the object is behind a pointer, as for the C")]
     fn c(&self) -> &mut UDP_ACCEL {
         // SAFETY: ours alone, alive until drop; no two borrows meet within a statement.
         unsafe { &mut *self.a }

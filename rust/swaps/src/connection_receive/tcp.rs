@@ -18,6 +18,12 @@ use softether_sys::{
 use std::cell::RefCell;
 use std::ptr;
 
+unsafe extern "C" {
+    /// Empties this thread's queue of OpenSSL's errors. The C asks why nothing was read without having emptied it, and
+    /// takes what another connection left there for the end of this one (known difference `errors-of-others`).
+    safe fn ERR_clear_error();
+}
+
 thread_local! {
     static DECOMPRESSOR: RefCell<Decompressor> = RefCell::new(Decompressor::new());
 }
@@ -43,6 +49,7 @@ impl Turn {
                 let balance = CedarGetFifoBudgetBalance((*self.c).Cedar);
                 let size = if held < balance {
                     let room = (balance - held).min(RECV_BUF_SIZE);
+                    ERR_clear_error();
                     TcpSockRecv(self.s, ts, (*self.c).RecvBuf.cast(), room)
                 } else {
                     self.heard(ts);
