@@ -2,6 +2,8 @@
 
 pub mod adapter;
 pub mod framing;
+#[cfg(target_os = "linux")]
+pub mod fused;
 pub mod session;
 pub mod tls;
 pub mod udp_accel;

@@ -95,6 +95,9 @@ pub enum Error {
     /// A sequence number cannot grow any more.
     #[error("the connection's key is used up")]
     KeyExhausted,
+    /// Another record layer failed, and has told the peer itself.
+    #[error("OpenSSL could not read a record")]
+    Foreign,
 }
 
 impl Error {
@@ -107,7 +110,7 @@ impl Error {
             Self::UnexpectedMessage => Some(10),
             Self::Decode => Some(50),
             Self::KeyExhausted => Some(80),
-            Self::Alert(_) => None,
+            Self::Alert(_) | Self::Foreign => None,
         }
     }
 }

@@ -22,6 +22,9 @@ pub enum SealError {
     /// The key has sealed as many records as it may.
     #[error("the connection's key is used up")]
     KeyExhausted,
+    /// Another record layer failed.
+    #[error("OpenSSL could not write a record")]
+    Foreign,
 }
 
 /// What one end sends.

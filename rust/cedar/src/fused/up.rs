@@ -1,0 +1,129 @@
+//! From the TAP to a connection: steps 5 to 7 of [`super`].
+
+use super::BATCH_FRAMES;
+use super::link::Link;
+use super::path::{Keeping, Shared, Terms};
+use crate::adapter::{Device, Error};
+use crate::framing::wire::{MAX_BLOCK_SIZE, MAX_PACKET_SIZE};
+use crate::framing::{
+    Batch, Compressor, DropReason, MAX_ENCODED_KEEP_ALIVE_SIZE, PushError, Statistics, encode_keep_alive,
+    is_priority_highest_packet_for_qos,
+};
+
+/// The connections that take frames now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Chosen {
+    /// All frames but those that follow.
+    pub(super) normal: usize,
+    /// Frames with priority, if the session keeps a connection for them.
+    pub(super) priority: Option<usize>,
+}
+
+/// Chooses among the connections that send and are not blocked: the one that was blocked least, the last of equals
+/// (C: `ConnectionSend`). With QoS the last of several that send is kept for priority; while it is blocked, frames with
+/// priority go with the others. `None`: nothing can be sent now.
+#[inline]
+pub(super) fn choose(links: &[Link], terms: &Terms) -> Option<Chosen> {
+    let senders = || (0..).zip(links).filter(|(_, link)| link.timers.sends(terms.role) && link.lost.is_none());
+    let last = senders().map(|(place, _)| place).last();
+    let kept = last.filter(|_| terms.use_qos && senders().nth(1).is_some());
+    let free = senders().filter(|&(place, link)| Some(place) != kept && !link.is_blocked());
+    let (normal, _) = free.min_by_key(|&(place, link)| (link.timers.late_count, std::cmp::Reverse(place)))?;
+    let priority = kept.filter(|&place| links.get(place).is_some_and(|link| !link.is_blocked()));
+    Some(Chosen { normal, priority })
+}
+
+impl<D: Device> Shared<'_, D> {
+    /// Reads frames from the TAP and sends them on the connections chosen. True if there may be more at once.
+    ///
+    /// # Errors
+    /// The TAP is gone.
+    #[inline(always)]
+    pub(super) fn send(
+        &mut self,
+        links: &mut [Link],
+        chosen: Chosen,
+        terms: &Terms,
+        keeping: &mut Keeping<'_>,
+    ) -> Result<bool, Error> {
+        let Self { adapter, batch, priority_batch, compressor, passed, .. } = self;
+        let mut statistics = [Statistics::default(); 2];
+        let [normal_statistics, priority_statistics] = &mut statistics;
+        let mut normal = Batch::new(batch, normal_statistics);
+        let mut priority = Batch::new(priority_batch, priority_statistics);
+        let room_min = if compressor.is_some() { MAX_BLOCK_SIZE } else { MAX_PACKET_SIZE };
+        let mut has_more = true;
+        for _ in 0..BATCH_FRAMES {
+            if normal.room().len() < room_min || (chosen.priority.is_some() && priority.room().len() < room_min) {
+                break;
+            }
+            let Some(frame) = adapter.next_frame()? else {
+                has_more = false;
+                break;
+            };
+            passed.traffic.send.count(frame);
+            let is_urgent = chosen.priority.is_some() && is_priority_highest_packet_for_qos(frame);
+            let into = if is_urgent { &mut priority } else { &mut normal };
+            if push(into, frame, compressor.as_mut()).is_err() {
+                // There is room, so the frame is too long; which the adapter's are not.
+                passed.drop_frames(DropReason::Oversize, 1);
+            }
+        }
+        let sizes = [normal.finish(), priority.finish()];
+        let [normal_size, priority_size] = sizes;
+        for statistics in statistics {
+            passed.sent.add(statistics.total_size(), statistics.total_size_real());
+        }
+        if let Some(place) = chosen.priority
+            && let Some(link) = links.get_mut(place)
+        {
+            self.put(link, priority_size, true, terms, keeping);
+        }
+        if let Some(link) = links.get_mut(chosen.normal) {
+            self.put(link, normal_size, false, terms, keeping);
+        }
+        Ok(has_more)
+    }
+
+    /// Seals a finished batch of `size` bytes and sends it.
+    #[inline(always)]
+    fn put(&mut self, link: &mut Link, size: usize, is_priority: bool, terms: &Terms, keeping: &mut Keeping<'_>) {
+        let batch = if is_priority { &self.priority_batch } else { &self.batch };
+        let Some(batch) = batch.get(..size).filter(|batch| !batch.is_empty()) else { return };
+        link.seal(batch);
+        if link.flush() != 0 {
+            self.passed.last_comm_time = self.passed.last_comm_time.max(keeping.now);
+        }
+        // With UDP acceleration keep-alives go on: they carry the port.
+        if !keeping.is_udp_near {
+            link.timers.postpone_keep_alive(keeping.now, terms.timeout_ms, (keeping.random)());
+        }
+    }
+
+    /// Sends keep-alives on the connections that owe one. A connection that is blocked has enough to say.
+    pub(super) fn keep_alive(&mut self, links: &mut [Link], terms: &Terms, keeping: &mut Keeping<'_>) {
+        for link in links.iter_mut().filter(|link| link.timers.sends(terms.role) && link.lost.is_none()) {
+            if link.is_blocked() || !link.timers.is_keep_alive_due(keeping.now, keeping.is_port_new) {
+                continue;
+            }
+            let mut statistics = Statistics::default();
+            let mut bytes = [0; MAX_ENCODED_KEEP_ALIVE_SIZE];
+            let Ok(size) = encode_keep_alive(&mut bytes, keeping.nat_t_port, &mut keeping.random, &mut statistics)
+            else {
+                return;
+            };
+            link.seal(bytes.get(..size).unwrap_or_default());
+            link.flush();
+            self.passed.sent.add(statistics.total_size(), statistics.total_size_real());
+            link.timers.postpone_keep_alive(keeping.now, terms.timeout_ms, (keeping.random)());
+        }
+    }
+}
+
+#[inline(always)]
+fn push(batch: &mut Batch<'_>, frame: &[u8], compressor: Option<&mut Compressor>) -> Result<(), PushError> {
+    match compressor {
+        None => batch.push(frame),
+        Some(compressor) => batch.push_compressed(frame, compressor),
+    }
+}
