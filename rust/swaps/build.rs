@@ -16,7 +16,15 @@ fn main() {
         println!("cargo::rustc-check-cfg=cfg({name})");
     }
     let enabled = std::env::var("DEP_SOFTETHER_SWAPS").unwrap_or_default();
-    for name in enabled.split(',').filter(|name| !name.is_empty()) {
+    let enabled: Vec<&str> = enabled.split(',').filter(|name| !name.is_empty()).collect();
+    for name in &enabled {
         println!("cargo::rustc-cfg={name}");
+    }
+    // The fused path stands on all of these, and on Linux's TAP.
+    println!("cargo::rustc-check-cfg=cfg(fused_path)");
+    let seams = ["session_main", "vlan_get_packet_adapter", "connection_send", "connection_receive"];
+    let is_linux = std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux");
+    if is_linux && seams.iter().all(|seam| enabled.contains(seam)) {
+        println!("cargo::rustc-cfg=fused_path");
     }
 }

@@ -4,11 +4,17 @@
 //! code in `mayaqua` or `cedar`, and writes back. It holds no logic of its own, and states who owns the memory.
 //! `registry.rs` lists the swaps; `docs/ADDING_A_SWAP.md` says how to add one.
 
+#[cfg(fused_path)]
+mod fused;
 pub mod interface;
 #[allow(dead_code, reason = "a build without swaps needs less of it")]
 mod memory;
 #[cfg(all(feature = "planted-faults", write_fifo))]
 mod planted;
+
+#[cfg(any(fused_path, new_ssl_ctx))]
+#[allow(dead_code, reason = "a build without all of the fused path records and takes nothing over")]
+mod tls;
 
 pub use memory::drops;
 pub use memory::udp_accel;

@@ -27,6 +27,7 @@ macro_rules! with_registry {
             endian16 = Endian16 in "Mayaqua/Memory.c", memory, pure;
             endian32 = Endian32 in "Mayaqua/Memory.c", memory, pure;
             endian64 = Endian64 in "Mayaqua/Memory.c", memory, pure;
+            new_ssl_ctx = NewSSLCtx in "Mayaqua/Network.c", tls, effect;
             vlan_get_packet_adapter = VLanGetPacketAdapter in "Cedar/VLanUnix.c", adapter, effect;
         }
     };

@@ -17,7 +17,13 @@ mod lifetime;
 pub mod path;
 mod turn;
 
+#[cfg(fused_path)]
+pub(crate) use lifetime::Running;
+#[cfg(fused_path)]
+pub(crate) use turn::add_connections;
+
 use crate::memory::{connection, session};
+#[cfg(not(fused_path))]
 use lifetime::Running;
 use softether_sys::SESSION;
 use std::ptr;
@@ -56,6 +62,8 @@ pub unsafe fn rust(s: *mut SESSION) {
             path::set_current(Some(path));
             match path {
                 path::Path::Seams(_) => turn::run(&mut running),
+                #[cfg(fused_path)]
+                path::Path::Fused(_) => crate::fused::run(&mut running),
             }
         }
     }

@@ -113,6 +113,16 @@ unsafe fn adapter<'a>(s: *mut SESSION) -> Option<&'a mut SessionAdapter> {
     unsafe { s.as_ref().and_then(|s| (*s.PacketAdapter).Param.cast::<SessionAdapter>().as_mut()) }
 }
 
+/// The TAP of a session between `init` and `free`.
+///
+/// # Safety
+/// `s` is a session with this file's packet adapter, and nobody else uses its adapter while the result lives.
+#[cfg(fused_path)]
+pub(crate) unsafe fn tap<'a>(s: *mut SESSION) -> Option<&'a mut Tap> {
+    // SAFETY: the caller's.
+    unsafe { adapter(s) }.map(|adapter| &mut adapter.tap)
+}
+
 /// C: `VLanPaInit`.
 unsafe extern "C" fn init(s: *mut SESSION) -> bool_ {
     let made = guard(&VLAN_GET_PACKET_ADAPTER, SessionAdapter::new).flatten();

@@ -8,6 +8,9 @@ use std::sync::Mutex;
 pub enum Path {
     /// Frame by frame through the C's function tables and queues, whatever side each function runs on; and why.
     Seams(&'static str),
+    /// In one loop, from TAP to TLS and back (`cedar::fused`); and why TLS is not Rust's, if so.
+    #[cfg(fused_path)]
+    Fused(Option<&'static str>),
 }
 
 impl Path {
@@ -16,6 +19,8 @@ impl Path {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Seams(_) => "seams",
+            #[cfg(fused_path)]
+            Self::Fused(_) => "fused",
         }
     }
 
@@ -24,6 +29,8 @@ impl Path {
     pub const fn reason(self) -> Option<&'static str> {
         match self {
             Self::Seams(reason) => Some(reason),
+            #[cfg(fused_path)]
+            Self::Fused(reason) => reason,
         }
     }
 }
@@ -37,6 +44,10 @@ pub unsafe fn choose(s: *const SESSION) -> Path {
     if !unsafe { is_rust_adapter((*s).PacketAdapter) } {
         return Path::Seams("the packet adapter runs on c");
     }
+    #[cfg(fused_path)]
+    // SAFETY: the caller's.
+    return unsafe { crate::fused::choose(s) }.map_or_else(Path::Seams, |()| Path::Fused(None));
+    #[cfg(not(fused_path))]
     Path::Seams("this build has no other path")
 }
 
@@ -62,6 +73,6 @@ pub fn current() -> Option<Path> {
 }
 
 /// Says what [`current`] answers from now on.
-pub(super) fn set_current(path: Option<Path>) {
+pub(crate) fn set_current(path: Option<Path>) {
     *CURRENT.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = path;
 }

@@ -54,7 +54,7 @@ pub unsafe fn run(running: &mut Running) {
 ///
 /// # Safety
 /// As [`run`].
-unsafe fn add_connections(running: &mut Running) {
+pub unsafe fn add_connections(running: &mut Running) {
     // SAFETY: the caller's.
     unsafe {
         let s = running.s;

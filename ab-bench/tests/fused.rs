@@ -1,0 +1,210 @@
+//! The fused path against real servers: numbered frames both ways over every kind of transport it knows, with both
+//! record layers; and what happens when a connection, the server or the interface goes.
+//!
+//! The programs are those of `./zigw build test`, as in `end_to_end.rs`. Without root the lab says what to do.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use ab_bench::frames::{Direction, FramePlan, FrameReport};
+use ab_bench::lab::{Client, ClientSpec, Lab, LabOptions, ServerKind, Side};
+use serde_json::Value;
+
+const LIMIT: Duration = Duration::from_secs(20);
+/// How long a client may take until it carries frames again.
+const RECOVERY: Duration = Duration::from_secs(40);
+/// Frames each way in a check.
+const FRAMES: u32 = 3000;
+
+fn bin(name: &str) -> PathBuf {
+    let folder = std::env::var_os("CUTOVER_BIN_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../zig-out/bin"), PathBuf::from);
+    let program = folder.join(name);
+    assert!(program.is_file(), "{} is missing; `./zigw build test` installs it", program.display());
+    program
+}
+
+fn lab(server: ServerKind) -> Lab {
+    let server_dir =
+        matches!(server, ServerKind::Vendored).then(|| bin("cutover-rust").with_file_name("../libexec/cutover"));
+    Lab::start(&LabOptions { server, server_dir }).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn spec(swaps: &str) -> ClientSpec {
+    ClientSpec::cutover(bin("cutover-rust"), swaps)
+}
+
+fn start(lab: &Lab, spec: &ClientSpec) -> Client {
+    lab.start_client(spec).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn stop(client: Client) {
+    let log = client.log();
+    let status = client.stop().unwrap_or_else(|error| panic!("{error}"));
+    assert!(status.success(), "the client ended with {status}\n{log}");
+}
+
+fn status(lab: &Lab) -> Value {
+    let program = bin("cutover-rust");
+    let arguments = [program.as_os_str(), "status".as_ref(), "--json".as_ref()];
+    let output = lab.run_ok(Side::Client, &arguments, LIMIT).unwrap_or_else(|error| panic!("{error}"));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// Waits until the client says this of itself.
+fn wait_for(lab: &Lab, client: &Client, what: &str, mut is_so: impl FnMut(&Value) -> bool) -> Value {
+    let deadline = Instant::now() + RECOVERY;
+    loop {
+        let status = status(lab);
+        if is_so(&status) {
+            return status;
+        }
+        assert!(Instant::now() < deadline, "{what} did not come: {status}\n{}", client.log());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn carry(lab: &Lab, client: &Client, seed: u64) -> [FrameReport; 2] {
+    [Direction::Up, Direction::Down].map(|direction| {
+        let plan = FramePlan::new(FRAMES, seed);
+        lab.carry_frames(client, direction, &plan).unwrap_or_else(|error| panic!("{error}\n{}", client.log()))
+    })
+}
+
+/// Over one connection frames stay in order; over several they may overtake one another. None is lost or damaged.
+fn carry_all(lab: &Lab, client: &Client, is_ordered: bool, what: &str) {
+    for report in carry(lab, client, 7) {
+        let is_whole = report.received == u64::from(FRAMES) && report.lost == 0 && report.damaged == 0;
+        assert!(is_whole && (report.is_clean() || !is_ordered), "{what}: {report}\n{}", client.log());
+    }
+}
+
+#[test]
+fn every_transport_with_both_record_layers() {
+    let lab = lab(ServerKind::Vendored);
+    for (modes, reason) in [("*=rust", Value::Null), ("*=rust,tls=c", "TLS by OpenSSL".into())] {
+        let plain = spec(modes);
+        for (kind, spec) in [
+            ("1 connection", plain.clone()),
+            ("2 connections", ClientSpec { connections: 2, ..plain.clone() }),
+            ("8 connections", ClientSpec { connections: 8, ..plain.clone() }),
+            ("32 connections", ClientSpec { connections: 32, ..plain.clone() }),
+            ("half duplex", ClientSpec { connections: 4, half_duplex: true, ..plain.clone() }),
+            ("compression", ClientSpec { compress: true, ..plain.clone() }),
+            ("compression over 4", ClientSpec { compress: true, connections: 4, ..plain.clone() }),
+        ] {
+            let what = format!("{kind}, {modes}");
+            let client = start(&lab, &spec);
+            let want = u64::from(spec.connections);
+            let status = wait_for(&lab, &client, &what, |status| status["connections"] == want);
+            assert_eq!((&status["path"], &status["path_reason"]), (&"fused".into(), &reason), "{what}: {status}");
+            carry_all(&lab, &client, spec.connections == 1, &what);
+            stop(client);
+        }
+    }
+}
+
+#[test]
+fn a_session_without_encryption_is_carried_in_the_clear() {
+    let lab = lab(ServerKind::Vendored);
+    for connections in [1, 4] {
+        let client = start(&lab, &ClientSpec { encrypt: false, connections, ..spec("*=rust") });
+        assert_eq!(status(&lab)["path"], "fused");
+        carry_all(&lab, &client, connections == 1, "in the clear");
+        stop(client);
+    }
+}
+
+#[test]
+fn debians_server_too() {
+    let lab = lab(ServerKind::Debian);
+    for modes in ["*=rust", "*=rust,tls=c"] {
+        let client = start(&lab, &ClientSpec { connections: 2, ..spec(modes) });
+        assert_eq!(status(&lab)["path"], "fused", "{modes}");
+        carry_all(&lab, &client, false, modes);
+        stop(client);
+    }
+}
+
+#[test]
+fn what_the_path_does_not_know_takes_the_seams_and_says_why() {
+    let lab = lab(ServerKind::Vendored);
+    for (modes, path, reason) in [
+        ("*=rust,adapter=c", "seams", "the packet adapter runs on c"),
+        ("*=rust,connection_send=c", "seams", "framing runs on c"),
+        ("*=rust,session=c", "c", "SessionMain runs on c"),
+    ] {
+        let client = start(&lab, &spec(modes));
+        let status = status(&lab);
+        assert_eq!((&status["path"], &status["path_reason"]), (&path.into(), &reason.into()), "{modes}: {status}");
+        carry_all(&lab, &client, true, modes);
+        stop(client);
+    }
+}
+
+/// The numbers that a person sees are those of the frames that passed.
+#[test]
+fn the_counters_are_true() {
+    let lab = lab(ServerKind::Vendored);
+    let client = start(&lab, &spec("*=rust"));
+    let frames = |status: &Value, direction: &str| status[direction]["frames"].as_u64().unwrap();
+    let before = status(&lab);
+    carry_all(&lab, &client, true, "counted");
+    std::thread::sleep(Duration::from_millis(400));
+    let after = status(&lab);
+    for direction in ["sent", "received"] {
+        let passed = frames(&after, direction) - frames(&before, direction);
+        // The lab introduces its addresses with a few frames more, and the kernel says hello now and then.
+        let expected = u64::from(FRAMES)..u64::from(FRAMES) + 200;
+        assert!(expected.contains(&passed), "{direction}: {passed}");
+    }
+    stop(client);
+}
+
+/// One of several connections is reset: the others go on, and another takes its place.
+#[test]
+fn a_connection_that_is_reset_is_replaced() {
+    let lab = lab(ServerKind::Vendored);
+    let client = start(&lab, &ClientSpec { connections: 4, ..spec("*=rust") });
+    wait_for(&lab, &client, "4 connections", |status| status["connections"] == 4);
+    let ports = lab.run_ok(Side::Server, &["ss", "-Htn", "state", "established"], LIMIT).unwrap();
+    let ports = String::from_utf8_lossy(&ports.stdout).into_owned();
+    let port = ports.lines().filter_map(|line| line.split_whitespace().last()?.rsplit(':').next()).next_back().unwrap();
+    lab.run_ok(Side::Server, &["ss", "-K", "dport", "=", port], LIMIT).unwrap();
+    wait_for(&lab, &client, "a lost connection", |_| client.log().contains("a connection is lost"));
+    carry_all(&lab, &client, false, "with one connection less");
+    wait_for(&lab, &client, "4 connections again", |status| status["connections"] == 4);
+    carry_all(&lab, &client, false, "with 4 connections again");
+    stop(client);
+}
+
+#[test]
+fn a_server_that_is_killed_is_met_again() {
+    let mut lab = lab(ServerKind::Vendored);
+    for modes in ["*=rust", "*=rust,tls=c"] {
+        let client = start(&lab, &ClientSpec { connections: 2, ..spec(modes) });
+        carry_all(&lab, &client, false, "before");
+        lab.server_mut().kill().unwrap();
+        lab.server_mut().restart().unwrap();
+        wait_for(&lab, &client, "another session", |status| {
+            status["state"] == "connected" && status["reconnects"].as_u64().is_some_and(|count| count > 0)
+        });
+        assert_eq!(status(&lab)["path"], "fused", "{modes}");
+        carry_all(&lab, &client, false, "after");
+        stop(client);
+    }
+}
+
+/// The card is deleted under the session: it ends within a second or two, with the C's error for it.
+#[test]
+fn a_deleted_interface_ends_the_session() {
+    let lab = lab(ServerKind::Vendored);
+    let mut client = start(&lab, &spec("*=rust"));
+    lab.run_ok(Side::Client, &["ip", "link", "delete", "cut0"], LIMIT).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !client.log().contains("the packet adapter ends the session") {
+        assert!(Instant::now() < deadline, "it was not noticed\n{}", client.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let _ = client.process().kill();
+}
