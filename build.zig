@@ -47,9 +47,14 @@ pub fn build(b: *std.Build) void {
     const rust_test = cargo(b, "test", &.{ "--workspace", "--no-fail-fast" });
     rust_test.step.dependOn(&lab_files.step);
     Client.build(b, target, .{ .impl = .rust, .planted_faults = true }).install(b, &rust_test.step, "cutover-planted");
+    Client.build(b, target, .{ .impl = .rust, .swaps = "framing" }).install(b, &rust_test.step, "cutover-framing");
     rust_test.step.dependOn(&zig_test.step);
+    // Ten million random frames each way through framing in C and in Rust; the tests above take one million.
+    const frames_test = cargo(b, "test", &.{ "--release", "-p", "swaps", "--test", "differential", "connection_" });
+    frames_test.setEnvironmentVariable("CUTOVER_TEST_FRAMES", "10000000");
+    frames_test.step.dependOn(&rust_test.step);
     const run_tests = b.step("test", "Run every test, with those end to end");
-    run_tests.dependOn(&rust_test.step);
+    run_tests.dependOn(&frames_test.step);
 
     const bless = cargo(b, "test", &.{ "-p", "hybrid", "--test", "generated" });
     bless.setEnvironmentVariable("CUTOVER_BLESS", "1");
@@ -102,8 +107,17 @@ fn labFiles(b: *std.Build) *Step.InstallDir {
     const tools = build_tools.addOutputDirectoryArg("tools");
     build_tools.addArgs(&.{ "release/cutover-lab", "release/cutover-ab", "release/cutover-soak", "--", "--release", "-p", "ab-bench" });
 
+    const build_replay = b.addSystemCommand(&.{"zig/build/cargo.sh"});
+    build_replay.setName("cargo build replay");
+    build_replay.setCwd(b.path("."));
+    build_replay.has_side_effects = true;
+    const replay = build_replay.addOutputDirectoryArg("replay");
+    build_replay.addArgs(&.{ "release/cutover-replay", "release/cutover-vpnserver", "--", "--release", "-p", "replay", "-p", "server" });
+
     const install_programs = b.addInstallDirectory(.{ .source_dir = programs, .install_dir = .prefix, .install_subdir = "libexec/cutover" });
     const install_tools = b.addInstallDirectory(.{ .source_dir = tools, .install_dir = .bin, .install_subdir = "" });
+    const install_replay = b.addInstallDirectory(.{ .source_dir = replay, .install_dir = .bin, .install_subdir = "" });
     install_programs.step.dependOn(&install_tools.step);
+    install_programs.step.dependOn(&install_replay.step);
     return install_programs;
 }

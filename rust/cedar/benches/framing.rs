@@ -1,16 +1,13 @@
-//! Micro-benchmarks of `cedar::framing`: `framing/WHAT/FRAME_SIZE/rust/BATCH`. One iteration is one batch, and the
-//! throughput is in frames, so ns per frame = time / BATCH.
+//! Micro-benchmarks of the parts of `cedar::framing` that have no row beside the C's (ab-bench/benches/framing.rs has
+//! those). One iteration is one batch, and the throughput is in frames, so ns per frame = time / BATCH.
 //!
-//! - `encode`: frames that lie apart in memory, copied behind their headers into one buffer.
-//! - `encode_in_place`: frames that stand in the buffer already, as a segmenter leaves them: headers only.
-//! - `decode`: frames as slices of one contiguous plaintext.
-//! - `decode_cut`: the same by the decoder for bytes cut anywhere, fed 64 KiB at a time.
+//! - `framing/decode_cut/FRAME_SIZE/rust/BATCH`: the decoder for bytes cut anywhere, fed 64 KiB at a time.
 //! - `keep_alive`, `compress`, `expand`: one keep-alive, one frame.
 
 use cedar::framing::wire::RECV_BUF_SIZE;
 use cedar::framing::{
-    Batch, Compressor, Decoder, Decompressor, Event, MAX_ENCODED_KEEP_ALIVE_SIZE, SliceDecoder, Statistics, encode,
-    encode_keep_alive, encoded_len,
+    Compressor, Decoder, Decompressor, Event, MAX_ENCODED_KEEP_ALIVE_SIZE, Statistics, encode, encode_keep_alive,
+    encoded_len,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
@@ -40,39 +37,7 @@ fn encoded(frames: &[&[u8]]) -> Vec<u8> {
     out
 }
 
-fn encoding(criterion: &mut Criterion) {
-    rows(criterion, "encode", |bencher, frames| {
-        let mut out = encoded(frames);
-        let mut statistics = Statistics::default();
-        bencher.iter(|| encode(black_box(frames), black_box(&mut out), &mut statistics));
-    });
-    rows(criterion, "encode_in_place", |bencher, frames| {
-        let mut out = encoded(frames);
-        let mut statistics = Statistics::default();
-        bencher.iter(|| {
-            let mut batch = Batch::new(black_box(&mut out), &mut statistics);
-            for frame in black_box(frames) {
-                black_box(batch.room());
-                batch.commit(frame.len()).expect("the room was computed");
-            }
-            batch.finish()
-        });
-    });
-}
-
 fn decoding(criterion: &mut Criterion) {
-    rows(criterion, "decode", |bencher, frames| {
-        let stream = encoded(frames);
-        let mut decoder = SliceDecoder::new();
-        bencher.iter(|| {
-            let mut input = black_box(stream.as_slice());
-            while let Ok(Some(event)) = decoder.decode(&mut input) {
-                if let Event::Frame(frame) = event {
-                    black_box(frame);
-                }
-            }
-        });
-    });
     rows(criterion, "decode_cut", |bencher, frames| {
         let stream = encoded(frames);
         let mut decoder = Decoder::new(false);
@@ -112,5 +77,5 @@ fn others(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, encoding, decoding, others);
+criterion_group!(benches, decoding, others);
 criterion_main!(benches);

@@ -25,9 +25,20 @@ pub(crate) fn apply(spec: &ModeSpec, source: Source) -> Result<(), Status> {
     Ok(())
 }
 
-/// The report about all swaps, as the control socket answers it.
+/// The report about all swaps, as the control socket answers it, and under `dropped_frames` what the framing in Rust has
+/// dropped, by reason.
 pub(crate) fn table() -> Value {
-    serde_json::from_str(&board().to_json()).unwrap_or_default()
+    let mut table: Value = serde_json::from_str(&board().to_json()).unwrap_or_default();
+    table["dropped_frames"] = dropped_frames();
+    table
+}
+
+/// Frames that the framing in Rust has dropped since the process began, by reason. The C keeps no such count.
+pub(crate) fn dropped_frames() -> Value {
+    swaps::drops::all()
+        .map(|(reason, frames)| (reason.to_owned(), frames.into()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// Sets modes as a configuration does: what the environment or a person set stays.
@@ -73,5 +84,5 @@ pub unsafe extern "C" fn cutover_swaps_set(modes: *const c_char) -> Status {
 /// `cutover_string_free`; null after a failure.
 #[unsafe(no_mangle)]
 pub extern "C" fn cutover_swaps_json() -> *mut c_char {
-    boundary(std::ptr::null_mut(), || text::to_c(&board().to_json()).into_raw())
+    boundary(std::ptr::null_mut(), || text::to_c(&table().to_string()).into_raw())
 }

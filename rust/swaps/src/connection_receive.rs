@@ -19,6 +19,7 @@ mod udp;
 mod wait;
 
 use crate::memory::{self, block, connection, drops, list};
+use crate::record;
 use cedar::framing::DropReason;
 use cedar::framing::wire::MAX_PACKET_SIZE;
 use softether_sys::{
@@ -60,6 +61,7 @@ pub unsafe fn rust(c: *mut CONNECTION, c1: *mut CANCEL, c2: *mut CANCEL) {
         let sockets: Vec<*mut TCPSOCK> = list::snapshot((*(*c).Tcp).TcpSockList);
         wait::wait(s, &sockets, c1, c2);
 
+        let before = (*(*c).ReceivedBlocks).num_item as usize;
         let mut turn = Turn { c, s, now: Tick64(), fifo_bytes: 0, fifo_bytes_reported: 0 };
         turn.receive_by_udp_acceleration();
         for ts in sockets {
@@ -69,6 +71,7 @@ pub unsafe fn rust(c: *mut CONNECTION, c1: *mut CANCEL, c2: *mut CANCEL) {
             turn.receive_by_tcp(ts);
         }
         turn.report_budgets();
+        record::with(c, |recorder| recorder.receive_ends(c, before));
     }
 }
 

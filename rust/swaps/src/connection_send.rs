@@ -16,6 +16,7 @@ mod queues;
 mod sockets;
 
 use crate::memory::{connection, list};
+use crate::record::{self, Recorder};
 use softether_sys::{
     CONNECTION, CedarAddCurrentTcpQueueSize, GenNextKeepAliveSpan, ReadFifo, SESSION, SOCK_LATER, SendKeepAlive,
     TCPSOCK, TcpSockSend, Tick64, UINT64, UdpAccelSetTick,
@@ -76,6 +77,7 @@ impl Turn {
                 }
                 self.send_queue((*self.c).SendBlocks2, chosen.priority, chosen.normal);
                 self.send_queue((*self.c).SendBlocks, chosen.normal, chosen.normal);
+                record::with(self.c, Recorder::send_ends);
             }
             for ts in all {
                 self.flush(ts);

@@ -8,6 +8,7 @@ pub mod fifo;
 pub mod list;
 pub mod queue;
 pub mod session;
+pub mod socket_fifo;
 pub mod udp_accel;
 
 use softether_sys as sys;

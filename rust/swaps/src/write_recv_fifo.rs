@@ -2,10 +2,9 @@
 //!
 //! Ownership: `data` stays the caller's; the FIFO's block may move. Only the session's thread uses the FIFO.
 
-use crate::memory::fifo;
+use crate::memory::socket_fifo::{self, Which};
 use softether_sys::{SESSION, TCPSOCK, UINT};
 use std::ffi::c_void;
-use std::ptr;
 use switch::{Control, Verdict};
 
 switch::swap! {
@@ -19,20 +18,17 @@ switch::swap! {
     self_test: self_test,
 }
 
+const WHICH: Which = |ts| &mut ts.RecvFifo;
+
 /// The Rust side.
 ///
 /// # Safety
-/// Each is null or what its type says, the FIFO is used by nobody else meanwhile, and `data` has `size` readable
-/// bytes outside it.
+/// As [`socket_fifo::append`].
 pub unsafe fn rust(s: *mut SESSION, ts: *mut TCPSOCK, data: *mut c_void, size: UINT) {
-    if s.is_null() || ts.is_null() || data.is_null() {
-        return;
-    }
     // SAFETY: the caller's.
-    unsafe { fifo::append(&mut *(*ts).RecvFifo, data, size) };
+    unsafe { socket_fifo::append(WHICH, s, ts, data, size) };
 }
 
-/// Runs Rust on a copy of the FIFO and compares the two.
 unsafe fn shadow(
     s: *mut SESSION,
     ts: *mut TCPSOCK,
@@ -40,39 +36,11 @@ unsafe fn shadow(
     size: UINT,
     control: Control<'_, ()>,
 ) -> Verdict {
-    if s.is_null() || ts.is_null() || data.is_null() {
-        control.run();
-        return Ok(());
-    }
-    // SAFETY: the caller's; the copy is made before C writes, and belongs to a socket of its own.
-    unsafe {
-        let mut copy = fifo::Copy::of(&*(*ts).RecvFifo);
-        control.run();
-        let mut candidate = TCPSOCK { RecvFifo: copy.as_mut(), ..*ts };
-        rust(s, &mut candidate, data, size);
-        fifo::compare(&*(*ts).RecvFifo, copy.as_mut(), u32::MAX)
-    }
+    // SAFETY: the caller's.
+    unsafe { socket_fifo::shadow(WHICH, s, ts, data, size, control) }
 }
 
-/// Both sides on a FIFO that grows, and on nulls.
 fn self_test() -> Result<(), String> {
-    let mut bytes = [0x5a_u8; 5000];
-    // SAFETY: all members of both may be zero; neither side looks into the session.
-    let (mut s, mut ts): (SESSION, TCPSOCK) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
-    let (mut c, mut candidate) = (fifo::Copy::holding(&[]), fifo::Copy::holding(&[]));
-    let data = bytes.as_mut_ptr().cast::<c_void>();
-    for (s, data) in [(ptr::null_mut(), data), (&raw mut s, ptr::null_mut()), (&raw mut s, data)] {
-        for size in [0, 1, 4999, 5000] {
-            // SAFETY: both FIFOs are ours, and `size` is at most the bytes'.
-            unsafe {
-                ts.RecvFifo = c.as_mut();
-                c_WriteRecvFifo(s, &mut ts, data, size);
-                ts.RecvFifo = candidate.as_mut();
-                rust(s, &mut ts, data, size);
-                fifo::compare(c.as_mut(), candidate.as_mut(), u32::MAX)
-                    .map_err(|difference| format!("{size} bytes: {difference}"))?;
-            }
-        }
-    }
-    Ok(())
+    // SAFETY: as for the function itself.
+    socket_fifo::self_test(WHICH, |s, ts, data, size| unsafe { c_WriteRecvFifo(s, ts, data, size) }, rust)
 }

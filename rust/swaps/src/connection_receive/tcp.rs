@@ -9,6 +9,7 @@
 use super::Turn;
 use crate::memory::connection::{self, vpn_gp};
 use crate::memory::{self, block, drops, fifo};
+use crate::record;
 use cedar::framing::wire::{MAX_BUFFERING_PACKET_SIZE, WORD_SIZE};
 use cedar::framing::{Decompressor, Event, KeepAlive, Position, ProtocolError, SliceDecoder};
 use softether_sys::{
@@ -75,6 +76,7 @@ impl Turn {
                         (*self.s).LastCommTime = (*self.s).LastCommTime.max(self.now);
                         (*ts).LastRecvTime = (*ts).LastRecvTime.max(self.now);
                         let bytes = memory::view((*self.c).RecvBuf.cast(), received);
+                        record::with(self.c, |recorder| recorder.read(self.c, ts, bytes));
                         if self.take(ts, bytes, &mut delivered).is_err() || held >= limit {
                             break;
                         }

@@ -3,6 +3,7 @@
 use super::Turn;
 use crate::memory::connection::vpn_gp;
 use crate::memory::{self, block, drops, fifo, queue};
+use crate::record;
 use cedar::framing::wire::{
     CONNECTION_BULK_COMPRESS_SIGNATURE, MAX_SEND_SOCKET_QUEUE_SIZE, MIN_SEND_SOCKET_QUEUE_SIZE, WORD_SIZE,
 };
@@ -118,6 +119,10 @@ impl Turn {
                 }
             }
             let size = batch.finish();
+            record::with(self.c, |recorder| {
+                recorder.queued(queue, queue == (*self.c).SendBlocks2);
+                recorder.written(self.c, ts, &room[..size]);
+            });
             fifo::commit(&mut *(*ts).SendFifo, memory::index(size));
             (*self.s).TotalSendSize += statistics.total_size();
             (*self.s).TotalSendSizeReal += statistics.total_size_real();

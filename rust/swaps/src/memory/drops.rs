@@ -16,3 +16,8 @@ pub(crate) fn count(reason: DropReason, frames: u64) {
 pub fn dropped(reason: DropReason) -> u64 {
     DROPPED[reason as usize].load(Ordering::Relaxed)
 }
+
+/// Frames dropped since the process began, by the name of the reason.
+pub fn all() -> impl Iterator<Item = (&'static str, u64)> {
+    DropReason::ALL.into_iter().map(|reason| (reason.name(), dropped(reason)))
+}

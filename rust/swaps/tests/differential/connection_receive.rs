@@ -1,8 +1,8 @@
 //! `ConnectionReceive` on both sides: what comes out of the wire's bytes, however they are cut, and what is counted.
 //! A model of the stream says which frames must come; the trace holds everything else that the C leaves behind.
 
-use crate::support::connection::{Connection, Pool, frames};
-use crate::support::{Trace, random};
+use crate::support::connection::{Connection, Pool, frames, turns_per_entry};
+use crate::support::{Trace, is_known_difference, random};
 use rand::Rng;
 use rand::rngs::StdRng;
 use softether_sys::{CANCEL, CONNECTION, SESSION, TCP_CLIENT_TO_SERVER, TCP_SERVER_TO_CLIENT, TCPSOCK, UINT, UINT64};
@@ -18,9 +18,10 @@ fn body(function: Function) -> Trace {
     unsafe { function(ptr::null_mut(), ptr::null_mut(), ptr::null_mut()) };
     let mut random = random();
     let (frames, pool) = (frames(), Pool::new(&mut random));
-    for (share, sockets, use_compress) in [(8, 1, false), (4, 3, false), (1, 8, false), (1, 2, true)] {
+    // In per cent; a frame through zlib costs as much as fifty others.
+    for (share, sockets, use_compress) in [(70, 1, false), (20, 3, false), (9, 8, false), (1, 2, true)] {
         let mut stream = Streams::new(sockets, use_compress);
-        stream.run(function, &mut random, &pool, frames * share / 14, &mut trace);
+        stream.run(function, &mut random, &pool, frames * share / 100, &mut trace);
     }
     limits(function, &mut trace);
     endings(function, &mut trace);
@@ -68,7 +69,7 @@ impl Streams {
             // SAFETY: the connection is ours; no cancel object is given.
             unsafe { function(self.connection.c, ptr::null_mut(), ptr::null_mut()) };
             self.check(&expected);
-            if turn.is_multiple_of(16) {
+            if turn.is_multiple_of(16 * turns_per_entry()) {
                 trace.push(self.seen());
             }
             turn += 1;
@@ -140,10 +141,11 @@ impl Streams {
 
     /// What was received is what was to come. Empty frames are the C's way to drop.
     fn check(&mut self, expected: &[Vec<u8>]) {
+        let allows_empty = is_known_difference("expand-failed");
         let mut next = 0;
         let bad = &mut self.bad;
         self.connection.drain(|frame, size_on_wire| {
-            if frame.is_empty() {
+            if frame.is_empty() && allows_empty {
                 *bad += u64::from(size_on_wire);
                 return;
             }
@@ -309,7 +311,8 @@ mod tests {
         let mut random = random();
         let pool = Pool::new(&mut random);
         for (sockets, use_compress) in [(1, false), (4, false), (2, true)] {
-            Streams::new(sockets, use_compress).run(alternate, &mut random, &pool, frames() / 20, &mut Trace::new());
+            let count = frames() / if use_compress { 1000 } else { 20 };
+            Streams::new(sockets, use_compress).run(alternate, &mut random, &pool, count, &mut Trace::new());
         }
     }
 

@@ -37,3 +37,14 @@ fn self_tests_pass() {
     let board = switch::Switchboard::new(swaps::ENTRIES);
     assert_eq!(board.self_test_all(), []);
 }
+
+/// The comparisons allow what docs/LEGACY_BEHAVIOUR.md lists, and nothing else.
+#[test]
+fn known_differences_are_those_of_the_list() {
+    for id in ["expand-failed", "parse-after-error", "send-oversize"] {
+        assert!(support::is_known_difference(id), "{id}");
+    }
+    for id in ["", "expand", "expand-failed ", "no-such-difference"] {
+        assert!(!support::is_known_difference(id), "{id}");
+    }
+}

@@ -3,11 +3,14 @@
 #[allow(dead_code, reason = "each of the swaps on connections uses a part")]
 #[path = "support/connection.rs"]
 pub mod connection;
+#[allow(dead_code, reason = "two of the swaps use it")]
+#[path = "support/socket_fifo.rs"]
+pub mod socket_fifo;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::ffi::CString;
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 
 /// What a body saw, step by step, without addresses.
 pub type Trace = Vec<String>;
@@ -18,8 +21,9 @@ pub fn start() {
     STARTED.call_once(|| {
         let program = std::env::current_exe().expect("the test's own path");
         let name = CString::new(program.to_str().expect("a path in UTF-8")).expect("a path without NUL");
-        let mut arguments = [name.into_raw()];
-        // SAFETY: called once, before any other function of Mayaqua; the argument lives as long as the process.
+        static NAME: OnceLock<CString> = OnceLock::new();
+        let mut arguments = [NAME.get_or_init(|| name).as_ptr().cast_mut()];
+        // SAFETY: called once, before any other function of Mayaqua; the argument is read, and lives as long as the process.
         // Minimal mode leaves out the message tables, which no swapped function reads.
         unsafe {
             softether_sys::MayaquaMinimalMode();
@@ -39,6 +43,15 @@ pub fn random() -> StdRng {
 pub fn bytes(random: &mut StdRng, size: usize) -> Vec<u8> {
     let mask = if random.random() { 0xff } else { 0x03 };
     (0..size).map(|_| random.random::<u8>() & mask).collect()
+}
+
+/// Whether docs/LEGACY_BEHAVIOUR.md lists a difference. Comparisons ask here before they allow one, so that a row that is
+/// taken out of the list makes them fail.
+pub fn is_known_difference(id: &str) -> bool {
+    static LIST: &str = include_str!("../../../../docs/LEGACY_BEHAVIOUR.md");
+    LIST.lines().any(|line| {
+        line.strip_prefix("| `").and_then(|row| row.strip_prefix(id)).is_some_and(|row| row.starts_with("` |"))
+    })
 }
 
 /// A short stand-in for bytes in a trace: length and hash.
@@ -99,6 +112,35 @@ macro_rules! both_sides {
             let counters = swap.counters();
             assert!(counters.calls_shadow > 0, "nothing was shadowed");
             assert_eq!((counters.mismatches, counters.panics), (0, 0), "{:?}", swap.records());
+        }
+    };
+}
+
+/// Writes `body` and `work` of a function that changes the byte order of a number: edges first, then random ones.
+macro_rules! byte_order_body {
+    ($ty:ty) => {
+        fn body(function: Function) -> $crate::support::Trace {
+            use rand::Rng;
+            let mut random = $crate::support::random();
+            let edges = [0, 1, 0xff, 0x100, <$ty>::MAX - 1, <$ty>::MAX];
+            let inputs = edges.into_iter().chain((0..1000).map(|_| random.random()));
+            inputs
+                .map(|src: $ty| {
+                    // SAFETY: it takes any number.
+                    let (once, twice) = unsafe { (function(src), function(function(src))) };
+                    assert_eq!(twice, src, "its own inverse");
+                    assert_eq!(once.to_ne_bytes(), src.to_be_bytes(), "network order in memory");
+                    format!("{src:x} {once:x}")
+                })
+                .collect()
+        }
+
+        /// One call.
+        pub fn work(function: Function) -> impl FnMut() {
+            move || {
+                // SAFETY: it takes any number.
+                std::hint::black_box(unsafe { function(std::hint::black_box(0x1234)) });
+            }
         }
     };
 }

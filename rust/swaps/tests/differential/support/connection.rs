@@ -5,6 +5,8 @@ use std::ffi::c_void;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicPtr;
 use std::{ptr, slice};
 
 /// A client's connection. Its session has no thread: the test calls what the thread would.
@@ -33,8 +35,7 @@ impl Connection {
             // A wait for nothing ends after a millisecond.
             vpn_global_parameters[GP_SELECT_TIME as usize] = 1;
             let s: *mut SESSION = zeroed();
-            // A CEDAR of its own, so that tests beside this one do not change its budgets.
-            (*s).Cedar = NewCedar(ptr::null_mut(), ptr::null_mut());
+            (*s).Cedar = spare_cedar();
             (*s).ClientOption = zeroed();
             (*s).Timeout = 20_000;
             (*s).MaxConnection = sockets.max(1) as UINT;
@@ -159,12 +160,25 @@ unsafe fn unread<'a>(fifo: *const FIFO) -> &'a [u8] {
     unsafe { slice::from_raw_parts((*fifo).p.cast::<u8>().add((*fifo).pos as usize), (*fifo).size as usize) }
 }
 
+/// CEDARs that no connection uses: making one takes milliseconds. Each connection has its own, so that tests beside this
+/// one do not change its budgets.
+static SPARE_CEDARS: Mutex<Vec<AtomicPtr<CEDAR>>> = Mutex::new(Vec::new());
+
+/// A CEDAR with its budgets unused.
+fn spare_cedar() -> *mut CEDAR {
+    let spare = SPARE_CEDARS.lock().expect("no panic with the lock held").pop();
+    // SAFETY: a server's key and certificate may be missing.
+    spare.map_or_else(|| unsafe { NewCedar(ptr::null_mut(), ptr::null_mut()) }, AtomicPtr::into_inner)
+}
+
 impl Drop for Connection {
     fn drop(&mut self) {
-        // SAFETY: the last reference to each.
+        // SAFETY: the last reference to each but the CEDAR, which goes to the next connection.
         unsafe {
             ReleaseConnection(self.c);
-            ReleaseCedar((*self.s).Cedar);
+            let cedar = (*self.s).Cedar;
+            ((*cedar).FifoBudget, (*cedar).QueueBudget, (*cedar).CurrentTcpQueueSize) = (0, 0, 0);
+            SPARE_CEDARS.lock().expect("no panic with the lock held").push(AtomicPtr::new(cedar));
             Free((*self.s).ClientOption.cast());
             Free(self.s.cast::<c_void>());
         }
@@ -192,4 +206,9 @@ impl Pool {
 /// The number of random frames in a test: a million, or `CUTOVER_TEST_FRAMES`.
 pub fn frames() -> usize {
     std::env::var("CUTOVER_TEST_FRAMES").ok().and_then(|frames| frames.parse().ok()).unwrap_or(1_000_000)
+}
+
+/// Every so many turns a trace keeps what was seen, so that the traces of a long run fit in memory.
+pub fn turns_per_entry() -> usize {
+    (frames() / 1_000_000).max(1)
 }

@@ -1,0 +1,76 @@
+//! What `WriteSendFifo` and `WriteRecvFifo` have in common: all but which of a socket's two FIFOs they append to.
+
+use super::fifo;
+use softether_sys::{FIFO, SESSION, TCPSOCK, UINT};
+use std::ffi::c_void;
+use std::ptr;
+use switch::{Control, Verdict};
+
+/// Which of a socket's FIFOs.
+pub type Which = fn(&mut TCPSOCK) -> &mut *mut FIFO;
+
+/// One side of either function.
+pub type Side = unsafe fn(*mut SESSION, *mut TCPSOCK, *mut c_void, UINT);
+
+/// Appends `size` bytes; any null is ignored.
+///
+/// # Safety
+/// Each is null or what its type says, the FIFO is used by nobody else meanwhile, and `data` has `size` readable
+/// bytes outside it.
+pub unsafe fn append(which: Which, s: *mut SESSION, ts: *mut TCPSOCK, data: *mut c_void, size: UINT) {
+    if s.is_null() || ts.is_null() || data.is_null() {
+        return;
+    }
+    // SAFETY: the caller's.
+    unsafe { fifo::append(&mut **which(&mut *ts), data, size) };
+}
+
+/// Runs Rust on a copy of the FIFO and compares the two.
+///
+/// # Safety
+/// As [`append`].
+pub unsafe fn shadow(
+    which: Which,
+    s: *mut SESSION,
+    ts: *mut TCPSOCK,
+    data: *mut c_void,
+    size: UINT,
+    control: Control<'_, ()>,
+) -> Verdict {
+    if s.is_null() || ts.is_null() || data.is_null() {
+        control.run();
+        return Ok(());
+    }
+    // SAFETY: the caller's; the copy is made before C writes, and belongs to a socket of its own.
+    unsafe {
+        let mut copy = fifo::Copy::of(&**which(&mut *ts));
+        control.run();
+        let mut candidate = *ts;
+        *which(&mut candidate) = copy.as_mut();
+        append(which, s, &mut candidate, data, size);
+        fifo::compare(&**which(&mut *ts), copy.as_mut(), u32::MAX)
+    }
+}
+
+/// Both sides on a FIFO that grows, and on nulls.
+pub fn self_test(which: Which, c_side: Side, rust_side: Side) -> Result<(), String> {
+    let mut bytes = [0x5a_u8; 5000];
+    // SAFETY: all members of both may be zero; neither side looks into the session.
+    let (mut s, mut ts): (SESSION, TCPSOCK) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+    let (mut c, mut candidate) = (fifo::Copy::holding(&[]), fifo::Copy::holding(&[]));
+    let data = bytes.as_mut_ptr().cast::<c_void>();
+    for (s, data) in [(ptr::null_mut(), data), (&raw mut s, ptr::null_mut()), (&raw mut s, data)] {
+        for size in [0, 1, 4999, 5000] {
+            // SAFETY: both FIFOs are ours, and `size` is at most the bytes'.
+            unsafe {
+                *which(&mut ts) = c.as_mut();
+                c_side(s, &mut ts, data, size);
+                *which(&mut ts) = candidate.as_mut();
+                rust_side(s, &mut ts, data, size);
+                fifo::compare(c.as_mut(), candidate.as_mut(), u32::MAX)
+                    .map_err(|difference| format!("{size} bytes: {difference}"))?;
+            }
+        }
+    }
+    Ok(())
+}
