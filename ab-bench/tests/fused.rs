@@ -115,6 +115,22 @@ fn a_session_without_encryption_is_carried_in_the_clear() {
     }
 }
 
+/// Frames go by UDP once that works, and by TCP until then and beside it.
+#[test]
+fn udp_acceleration_is_on_the_path() {
+    let lab = lab(ServerKind::Vendored);
+    let client = start(&lab, &ClientSpec { udp_acceleration: true, ..spec("*=rust") });
+    assert_eq!(status(&lab)["path"], "fused");
+    carry_all(&lab, &client, false, "before UDP works");
+    wait_for(&lab, &client, "UDP acceleration", |status| status["udp_acceleration"] == true);
+    carry_all(&lab, &client, false, "by UDP");
+    stop(client);
+    let client = start(&lab, &ClientSpec { udp_acceleration: true, compress: true, ..spec("*=rust") });
+    assert_eq!(status(&lab)["path_reason"], "UDP acceleration with compression");
+    carry_all(&lab, &client, false, "compressed, by UDP");
+    stop(client);
+}
+
 #[test]
 fn debians_server_too() {
     let lab = lab(ServerKind::Debian);

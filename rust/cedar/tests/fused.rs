@@ -4,7 +4,7 @@
 
 use cedar::adapter::{Device, Error, Offloaded, Offloads, WriteError};
 use cedar::framing::{Batch, Decoder, Event, ProtocolError, Statistics};
-use cedar::fused::{Keeping, LINKS_MAX, Link, Lost, Path, Pause, Protection, Terms};
+use cedar::fused::{Datagrams, Keeping, LINKS_MAX, Link, Lost, Path, Pause, Protection, Terms};
 use cedar::session::{Direction, Role, TcpSock};
 use cedar::tls::{self, FRAGMENT_MAX, Keys, Sealer, Side, Suite};
 use rustix::event::{EventfdFlags, eventfd};
@@ -489,6 +489,66 @@ fn plaintext_that_came_with_the_login_is_not_lost() {
     run_until(&mut path, || card.written() == 2);
     let written: Vec<_> = card.queues(|queues| queues.written.drain(..).collect());
     assert_eq!(written, [frame(1, 60), frame(2, 20)]);
+}
+
+/// UDP acceleration that is up or down as the test says.
+#[derive(Clone)]
+struct Air(Arc<(OwnedFd, Mutex<AirState>)>);
+
+#[derive(Default)]
+struct AirState {
+    is_ready: bool,
+    to_receive: Vec<Vec<u8>>,
+    kept: Vec<Vec<u8>>,
+    sent: Vec<Vec<u8>>,
+}
+
+impl Datagrams for Air {
+    fn socket(&self) -> BorrowedFd<'_> {
+        self.0.0.as_fd()
+    }
+
+    fn poll(&mut self, _: u64, each: &mut dyn FnMut(&[u8])) {
+        let _ = rustix::io::read(&self.0.0, &mut [0; 8]);
+        self.0.1.lock().unwrap().to_receive.drain(..).for_each(|frame| each(&frame));
+    }
+
+    fn is_ready(&self) -> bool {
+        self.0.1.lock().unwrap().is_ready
+    }
+
+    fn send(&mut self, frame: &[u8]) {
+        self.0.1.lock().unwrap().kept.push(frame.to_vec());
+    }
+
+    fn flush(&mut self) {
+        let state = &mut *self.0.1.lock().unwrap();
+        state.sent.append(&mut state.kept);
+    }
+}
+
+#[test]
+fn frames_go_as_datagrams_while_they_can() {
+    let card = Card::new();
+    let mut adapter = Offloaded::new(card.clone());
+    let mut path = Path::new(&mut adapter, TERMS);
+    let air = Air(Arc::new((eventfd(0, EventfdFlags::NONBLOCK).unwrap(), Mutex::default())));
+    path.set_datagrams(air.clone());
+    let (link, mut peer) = connect(1, Kind::Clear, TERMS);
+    assert!(path.add(link));
+    let sent = frames(1000);
+    card.give(sent.clone());
+    run_until(&mut path, || peer.receive() && peer.frames.len() == sent.len());
+    air.0.1.lock().unwrap().is_ready = true;
+    card.give(sent.clone());
+    run_until(&mut path, || air.0.1.lock().unwrap().sent.len() == sent.len());
+    assert_eq!(air.0.1.lock().unwrap().sent, sent);
+    // Both ways at once, from both sources.
+    air.0.1.lock().unwrap().to_receive = sent.clone();
+    rustix::io::write(&air.0.0, &1u64.to_ne_bytes()).unwrap();
+    peer.send(&sent);
+    run_until(&mut path, || card.written() == 2 * sent.len());
+    assert_eq!(peer.frames.len(), sent.len(), "no frame went both ways");
 }
 
 /// A hundred thousand frames each way, and not one allocation by the path.

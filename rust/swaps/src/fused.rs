@@ -14,6 +14,7 @@
 //! close its own at any time; of its OpenSSL object, `tls` says. No lock is held while frames are carried.
 
 mod links;
+mod udp;
 
 use crate::memory::{connection, drops, session};
 use crate::session_main::{self, Running};
@@ -26,9 +27,10 @@ use rustix::io::Errno;
 use softether_sys::{CANCEL, SESSION, Tick64};
 use std::os::fd::BorrowedFd;
 use switch::Mode;
+use udp::UdpAcceleration;
 
-/// How often a session looks at the flags that a thread sets without waking it, while such a thread runs: one that makes
-/// a connection (C: `SELECT_TIME`, Cedar.h).
+/// How often a session looks at what changes without waking it (C: `SELECT_TIME`, Cedar.h): the flags that a thread sets
+/// while it makes a connection, the timers of UDP acceleration.
 const LOOK_INTERVAL_MS: u64 = 256;
 
 /// Whether a session that is about to begin can take this path; the error says why not.
@@ -48,8 +50,8 @@ pub unsafe fn choose(s: *const SESSION) -> Result<(), &'static str> {
         if (*s).IsRUDPSession != 0 {
             return Err("the session runs over R-UDP");
         }
-        if (*s).UseUdpAcceleration != 0 && !(*s).UdpAccel.is_null() {
-            return Err("UDP acceleration");
+        if (*s).UseUdpAcceleration != 0 && !(*s).UdpAccel.is_null() && (*s).UseCompress != 0 {
+            return Err("UDP acceleration with compression");
         }
         links::are_known((*s).Connection)
     }
@@ -70,7 +72,11 @@ pub unsafe fn run(running: &mut Running) {
             use_compress: (*s).UseCompress != 0,
             use_qos: (*s).QoS != 0,
         };
+        let udp = UdpAcceleration::of(s);
         let mut path = Path::new(tap, terms);
+        if let Some(udp) = &udp {
+            path.set_datagrams(udp);
+        }
         let mut links = Links::new(running.c);
         loop {
             session_main::add_connections(running);
@@ -79,7 +85,7 @@ pub unsafe fn run(running: &mut Running) {
                 let reason = path.links().iter().any(is_foreign).then_some("TLS by OpenSSL");
                 session_main::path::set_current(Some(session_main::path::Path::Fused(reason)));
             }
-            match carry(running, &mut path) {
+            match carry(running, &mut path, udp.as_ref()) {
                 Pause::Woken => drain((*s).Cancel1),
                 Pause::Adapter(error) => {
                     tracing::error!(%error, "the packet adapter ends the session");
@@ -87,9 +93,11 @@ pub unsafe fn run(running: &mut Running) {
                 }
                 Pause::Lost | Pause::Due => {}
             }
-            report(running, &mut path);
+            report(running, &mut path, udp.as_ref());
             links.report(&path);
             links.give_up(&mut path);
+            #[cfg(all(feature = "planted-faults", write_fifo))]
+            crate::planted::strike_session((*(*running.c).Tcp).TcpSockList, crate::planted::HARMLESS_FUSED_TURNS);
             if let Some(end) = running.machine.end_of_turn(&session::view(s), Tick64()).end {
                 running.end(end);
                 return;
@@ -102,19 +110,20 @@ pub unsafe fn run(running: &mut Running) {
 ///
 /// # Safety
 /// As [`run`].
-unsafe fn carry(running: &mut Running, path: &mut Path<'_, TapDevice>) -> Pause {
+unsafe fn carry(running: &mut Running, path: &mut Path<'_, TapDevice>, udp: Option<&UdpAcceleration>) -> Pause {
     // SAFETY: the caller's; the session keeps its cancel object while it runs.
     unsafe {
         let view = session::view(running.s);
         let now = Tick64();
         let mut due = running.machine.next_due(&view).min(path.next_due());
-        if view.connections_wanted != view.connections {
+        if view.connections_wanted != view.connections || udp.is_some() {
             due = due.min(now + LOOK_INTERVAL_MS);
         }
         let woken_by = BorrowedFd::borrow_raw((*(*running.s).Cancel1).pipe_read);
         let mut random = crate::memory::rand;
-        let mut keeping =
-            Keeping { now, random: &mut random, nat_t_port: None, is_port_new: false, is_udp_near: false };
+        let (nat_t_port, is_port_new) = udp.map_or((None, false), UdpAcceleration::own_port);
+        let is_udp_near = udp.is_some_and(UdpAcceleration::is_near);
+        let mut keeping = Keeping { now, random: &mut random, nat_t_port, is_port_new, is_udp_near };
         // At least a moment each, whatever is due: the flags are looked at in between.
         path.run(&[woken_by], due.max(now + 1), || Tick64(), &mut keeping)
     }
@@ -135,7 +144,7 @@ unsafe fn drain(cancel: *mut CANCEL) {
 ///
 /// # Safety
 /// As [`run`].
-unsafe fn report(running: &mut Running, path: &mut Path<'_, TapDevice>) {
+unsafe fn report(running: &mut Running, path: &mut Path<'_, TapDevice>, udp: Option<&UdpAcceleration>) {
     let passed: Passed = path.take_passed();
     // SAFETY: the caller's; these counters are the session thread's, but for those that have a lock.
     unsafe {
@@ -149,6 +158,9 @@ unsafe fn report(running: &mut Running, path: &mut Path<'_, TapDevice>) {
         (*s).TotalRecvSize += passed.received.size;
         (*s).TotalRecvSizeReal += passed.received.size_real;
         (*s).LastCommTime = (*s).LastCommTime.max(passed.last_comm_time);
+        if let (Some(udp), Some(port)) = (udp, passed.peer_port) {
+            udp.note_peer_port(port);
+        }
         passed.drops().for_each(|(reason, frames)| drops::count(reason, frames));
     }
 }

@@ -9,7 +9,12 @@ use softether_sys::{FIFO, LIST};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-const HARMLESS_CALLS: u32 = 100;
+/// So often a call is harmless, and a turn of a session that goes seam by seam.
+pub const HARMLESS_CALLS: u32 = 100;
+
+/// So many turns of a session on the fused path are harmless: one is 50 ms of traffic.
+#[cfg(fused_path)]
+pub const HARMLESS_FUSED_TURNS: u32 = 10;
 
 #[derive(PartialEq)]
 enum Fault {
@@ -48,16 +53,14 @@ pub fn strike_after(fifo: &mut FIFO) {
     }
 }
 
-/// Panics in a session's turn, if that is the fault and it is time.
+/// Panics in a session's turn, if that is the fault and `harmless` turns have passed.
 ///
 /// # Safety
 /// `sockets` is a list whose lock this thread does not hold.
 #[cfg(session_main)]
-pub unsafe fn strike_session(sockets: *mut LIST) {
+pub unsafe fn strike_session(sockets: *mut LIST, harmless: u32) {
     static TURNS: AtomicU32 = AtomicU32::new(0);
-    if !matches!(fault(), Fault::Session | Fault::SessionLocked)
-        || TURNS.fetch_add(1, Ordering::Relaxed) < HARMLESS_CALLS
-    {
+    if !matches!(fault(), Fault::Session | Fault::SessionLocked) || TURNS.fetch_add(1, Ordering::Relaxed) < harmless {
         return;
     }
     // SAFETY: the caller's.

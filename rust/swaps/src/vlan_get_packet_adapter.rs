@@ -43,14 +43,15 @@ pub unsafe fn rust() -> *mut PACKET_ADAPTER {
     unsafe { NewPacketAdapter(Some(init), Some(get_cancel), Some(get_next_packet), Some(put_packet), Some(free)) }
 }
 
-/// Whether a packet adapter is one of [`rust`]'s. The client puts functions of its own before `Init` and `PutPacket`.
+/// Whether a packet adapter is one of [`rust`]'s. The client puts functions of its own before
+/// some of the five, but not before `Free`.
 ///
 /// # Safety
 /// `adapter` is a packet adapter.
 pub unsafe fn is_own(adapter: *const PACKET_ADAPTER) -> bool {
-    let own = get_next_packet as unsafe extern "C" fn(_, _) -> _;
+    let own = free as unsafe extern "C" fn(_);
     // SAFETY: the caller's.
-    unsafe { (*adapter).GetNextPacket }.is_some_and(|function| function as usize == own as usize)
+    unsafe { (*adapter).Free }.is_some_and(|function| function as usize == own as usize)
 }
 
 /// What a session's `Param` points to.

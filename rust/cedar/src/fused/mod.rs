@@ -19,26 +19,29 @@
 //!    batch ([`Batch`](crate::framing::Batch)) of at most [`BATCH_BYTES`].
 //! 6. The batch is sealed in full records into the connection's send buffer, and sent by one call. What the kernel does
 //!    not take stays there, and nothing more is read from the TAP for this connection until it has gone.
-//! 7. Keep-alives go the same way when they are due.
+//! 7. Keep-alives go the same way when they are due. While UDP acceleration works, frames go by it in both directions
+//!    ([`Datagrams`]).
 //!
 //! The loop returns to its owner ([`Pause`]) when it is woken, when a connection is lost, when time has something to
 //! say, and while frames pass every [`REPORT_INTERVAL_MS`], so that what others see of the session stays true.
 //!
 //! Nothing is allocated, queued or locked per frame, and no system call is made per frame. Time, randomness and the
 //! decision which connection lives come from the owner; `cedar::session` decides for it. Not here: the C's structs
-//! (`swaps::fused`), UDP acceleration, how keys are come by.
+//! (`swaps::fused`), the datagrams of UDP acceleration, how keys are come by.
 //!
 //! One thread and not two: a direction each would let a second core help, but every packet of TCP wants an answer in the
 //! other direction, so both would write to the TAP and wake each other; see docs/FUSED.md.
 
 #![forbid(unsafe_code)]
 
+mod datagrams;
 mod down;
 mod link;
 mod path;
 mod protection;
 mod up;
 
+pub use datagrams::Datagrams;
 pub use link::{Direction, Link, LinkCounters, Lost};
 pub use path::{Keeping, LINKS_MAX, Passed, Path, Pause, Terms, Totals};
 pub use protection::{Protection, Records};

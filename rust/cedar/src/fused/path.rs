@@ -2,7 +2,7 @@
 
 use super::link::{Link, PLAINTEXT_MAX};
 use super::up::{Chosen, choose};
-use super::{BATCH_BYTES, REPORT_INTERVAL_MS};
+use super::{BATCH_BYTES, Datagrams, REPORT_INTERVAL_MS};
 use crate::adapter::{Adapter, BATCH_FRAMES_MAX, Device, Error, FrameBatch, MAX_PACKET_SIZE, Offloaded, Span};
 use crate::framing::wire::MAX_TCP_CONNECTION;
 use crate::framing::{Compressor, Decompressor, DropReason};
@@ -127,11 +127,11 @@ pub(super) struct Shared<'a, D> {
 }
 
 /// A session's way between TAP and TCP connections.
-#[derive(Debug)]
 pub struct Path<'a, D> {
     terms: Terms,
     shared: Shared<'a, D>,
     links: Vec<Link>,
+    datagrams: Option<Box<dyn Datagrams + 'a>>,
     /// When the owner is to be told of what has passed.
     report_at: Option<u64>,
 }
@@ -139,6 +139,7 @@ pub struct Path<'a, D> {
 /// What one poll found.
 struct Ready {
     tap: bool,
+    datagrams: bool,
     woken: bool,
     links: u64,
 }
@@ -163,7 +164,7 @@ impl<'a, D: Device> Path<'a, D> {
             expand,
             passed: Passed::default(),
         };
-        Self { terms, shared, links: Vec::with_capacity(LINKS_MAX), report_at: None }
+        Self { terms, shared, links: Vec::with_capacity(LINKS_MAX), datagrams: None, report_at: None }
     }
 
     /// Adds a connection. False: there are as many as there may be, and it is dropped.
@@ -174,6 +175,11 @@ impl<'a, D: Device> Path<'a, D> {
             self.links.push(link);
         }
         has_room
+    }
+
+    /// Has frames go as datagrams while they can.
+    pub fn set_datagrams(&mut self, datagrams: impl Datagrams + 'a) {
+        self.datagrams = Some(Box::new(datagrams));
     }
 
     /// Takes a connection out, after a goodbye. The others keep their order.
@@ -227,6 +233,11 @@ impl<'a, D: Device> Path<'a, D> {
         keeping: &mut Keeping<'_>,
     ) -> Pause {
         let mut now = clock();
+        if let Some(datagrams) = &mut self.datagrams
+            && let Err(error) = self.shared.poll_datagrams(&mut **datagrams, now)
+        {
+            return Pause::Adapter(error);
+        }
         loop {
             keeping.now = now;
             self.shared.keep_alive(&mut self.links, &self.terms, keeping);
@@ -260,29 +271,38 @@ impl<'a, D: Device> Path<'a, D> {
         }
     }
 
+    fn sends_datagrams(&self) -> bool {
+        self.datagrams.as_deref().is_some_and(Datagrams::is_ready)
+    }
+
     /// Waits until something is ready, at most for so many milliseconds.
     #[inline(always)]
     fn wait(&self, wakers: &[BorrowedFd<'_>], chosen: Option<Chosen>, milliseconds: u64) -> Result<Ready, Errno> {
-        let mut fds: ArrayVec<PollFd<'_>, { 1 + WAKERS_MAX + LINKS_MAX }> = ArrayVec::new();
-        let tap = self.shared.adapter.readiness().filter(|_| chosen.is_some());
+        let mut fds: ArrayVec<PollFd<'_>, { 2 + WAKERS_MAX + LINKS_MAX }> = ArrayVec::new();
+        let can_send = chosen.is_some() || self.sends_datagrams();
+        let tap = self.shared.adapter.readiness().filter(|_| can_send);
+        let datagrams = self.datagrams.as_deref().map(Datagrams::socket);
         let wakers = wakers.get(..WAKERS_MAX).unwrap_or(wakers);
         fds.extend(wakers.iter().map(|waker| PollFd::from_borrowed_fd(*waker, PollFlags::IN)));
         for link in &self.links {
             let out = if link.is_blocked() { PollFlags::OUT } else { PollFlags::empty() };
             fds.push(PollFd::from_borrowed_fd(link.socket(), PollFlags::IN | out));
         }
+        fds.extend(datagrams.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN)));
         fds.extend(tap.map(|tap| PollFd::from_borrowed_fd(tap, PollFlags::IN)));
         let has_fresh = self.links.iter().any(|link| link.is_fresh);
         let timeout = timespec(if has_fresh { 0 } else { milliseconds });
         poll(&mut fds, Some(&timeout))?;
         let is_ready = |fd: &PollFd<'_>| !fd.revents().is_empty();
         let (waker_fds, others) = fds.split_at_checked(wakers.len()).unwrap_or_default();
-        let (link_fds, tap_fds) = others.split_at_checked(self.links.len()).unwrap_or_default();
+        let (link_fds, others) = others.split_at_checked(self.links.len()).unwrap_or_default();
+        let (datagram_fds, tap_fds) = others.split_at_checked(datagrams.iter().len()).unwrap_or_default();
         let mut links = 0;
         for (place, (fd, link)) in link_fds.iter().zip(&self.links).enumerate() {
             links |= u64::from(is_ready(fd) || link.is_fresh) << place;
         }
-        Ok(Ready { tap: tap_fds.iter().any(is_ready), woken: waker_fds.iter().any(is_ready), links })
+        let any = |fds: &[PollFd<'_>]| fds.iter().any(is_ready);
+        Ok(Ready { tap: any(tap_fds), datagrams: any(datagram_fds), woken: any(waker_fds), links })
     }
 
     /// Moves what is ready, once each way.
@@ -297,10 +317,17 @@ impl<'a, D: Device> Path<'a, D> {
             }
             self.shared.receive(link, keeping.now)?;
         }
-        // A connection may have got room, or lost it, since the poll.
-        if ready.tap
-            && let Some(chosen) = choose(&self.links, &self.terms)
+        if ready.datagrams
+            && let Some(datagrams) = &mut self.datagrams
         {
+            self.shared.poll_datagrams(&mut **datagrams, keeping.now)?;
+        }
+        if !ready.tap {
+            return Ok(());
+        }
+        if let Some(datagrams) = self.datagrams.as_deref_mut().filter(|datagrams| datagrams.is_ready()) {
+            self.shared.send_datagrams(datagrams)?;
+        } else if let Some(chosen) = choose(&self.links, &self.terms) {
             self.shared.send(&mut self.links, chosen, &self.terms, keeping)?;
         }
         Ok(())

@@ -51,7 +51,7 @@ pub unsafe fn choose(s: *const SESSION) -> Path {
     Path::Seams("this build has no other path")
 }
 
-/// Whether the adapter's table is the Rust one. The client may have put functions of its own before two of its five.
+/// Whether the adapter's table is the Rust one. The client may have put functions of its own before some of its five.
 ///
 /// # Safety
 /// A packet adapter.

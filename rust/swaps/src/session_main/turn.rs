@@ -41,7 +41,7 @@ pub unsafe fn run(running: &mut Running) {
             running.report_send_queue();
             ConnectionSend(c, Tick64());
             #[cfg(all(feature = "planted-faults", write_fifo))]
-            crate::planted::strike_session((*(*c).Tcp).TcpSockList);
+            crate::planted::strike_session((*(*c).Tcp).TcpSockList, crate::planted::HARMLESS_CALLS);
             if let Some(end) = running.machine.end_of_turn(&session::view(s), Tick64()).end {
                 running.end(end);
                 return;
