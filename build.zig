@@ -4,6 +4,7 @@
 //!   run                    the client, with the arguments after --
 //!   lab                    a private world with a real server; the arguments after -- say what for
 //!   ab                     the A/B report of C against Rust
+//!   drill                  the cutover drill: a rollout under load, with every planted fault
 //!   bench                  the micro-benchmarks of every swap
 //!   test                   every test, with those end to end
 //!   header                 the generated files that are committed, anew
@@ -39,6 +40,13 @@ pub fn build(b: *std.Build) void {
     ab.addPassthruArgs();
     b.step("ab", "Compare C and Rust over a real server: ./zigw build ab -- --quick").dependOn(&ab.step);
 
+    const planted = Client.build(b, target, .{ .impl = .rust, .planted_faults = true });
+    const drill = installed(b, "bin/cutover-lab", &.{&lab_files.step});
+    drill.addArg("drill");
+    planted.install(b, &drill.step, "cutover-planted");
+    drill.addPassthruArgs();
+    b.step("drill", "Run the cutover drill: ./zigw build drill").dependOn(&drill.step);
+
     const bench = cargo(b, "bench", &.{ "-p", "swaps", "-p", "cedar", "-p", "switch" });
     bench.addPassthruArgs();
     b.step("bench", "Run the micro-benchmarks: ./zigw build bench -- new_block").dependOn(&bench.step);
@@ -46,7 +54,7 @@ pub fn build(b: *std.Build) void {
     const zig_test = b.addRunArtifact(client.tests(b));
     const rust_test = cargo(b, "test", &.{ "--workspace", "--no-fail-fast" });
     rust_test.step.dependOn(&lab_files.step);
-    Client.build(b, target, .{ .impl = .rust, .planted_faults = true }).install(b, &rust_test.step, "cutover-planted");
+    planted.install(b, &rust_test.step, "cutover-planted");
     Client.build(b, target, .{ .impl = .rust, .swaps = "framing" }).install(b, &rust_test.step, "cutover-framing");
     rust_test.step.dependOn(&zig_test.step);
     // Ten million random frames each way through framing in C and in Rust; the tests above take one million.

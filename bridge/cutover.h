@@ -169,6 +169,27 @@ typedef int32_t CutoverLogLevel;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// What the rollout wants of the client.
+enum CutoverWish
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // Nothing.
+  CUTOVER_WISH_NOTHING = 0,
+  // End the session and make it again: a side that is chosen per session has changed.
+  CUTOVER_WISH_RECONNECT = 1,
+  // Replace the process, with `cutover_interface_keep` before: a thread hangs in a call that will not return.
+  CUTOVER_WISH_RESTART = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum CutoverWish CutoverWish;
+#else
+typedef int32_t CutoverWish;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // The packet adapter of the process's interface.
 typedef struct CutoverAdapter CutoverAdapter;
 
@@ -486,6 +507,9 @@ uint8_t cutover_connection_explain(const struct CutoverConnection *connection,
 // `Busy` if a client of this name runs (exit code 15), `Io` if there can be no socket (exit code 14).
 CutoverStatus cutover_control_start(const struct CutoverConnection *connection);
 
+// Closes the control socket, writes the state down, and gives the name back; `cutover_exit` does so, too.
+void cutover_control_stop(void);
+
 // Says what the client is doing, for `cutover status`.
 //
 // # Safety
@@ -505,6 +529,13 @@ CutoverStatus cutover_interface_open(const struct CutoverConnection *connection)
 
 // Drops the interface. To be called once no session runs.
 void cutover_interface_close(void);
+
+// Has the interface outlive the process, with its addresses and routes, for the one that replaces it: that takes it over
+// when it says `CUTOVER_REPLACED` in its environment.
+//
+// # Errors
+// `Io` if the system refuses; the interface goes with the process then.
+CutoverStatus cutover_interface_keep(void);
 
 // Takes the place of `VLanPaInit` in the C's packet adapter, whose own looks for an interface that the C made.
 //
@@ -555,7 +586,7 @@ void cutover_log(CutoverLogLevel level, const char *text, size_t length);
 // `modes` is a string.
 CutoverStatus cutover_swaps_configure(const char *modes);
 
-// Sets modes as a person's act, which also promotes demoted swaps: `new_block=shadow,framing=rust@10%,*=c`.
+// Sets modes as a person's act: `new_block=shadow,framing=rust@10%,*=c`. A demoted swap stays on C.
 //
 // # Errors
 // `Invalid` with the place of the mistake; nothing is set then.
@@ -564,9 +595,33 @@ CutoverStatus cutover_swaps_configure(const char *modes);
 // `modes` is a string.
 CutoverStatus cutover_swaps_set(const char *modes);
 
+// Ends the demotion of every swap that `pattern` names, as a person's act. They stay on C until they are set.
+//
+// # Errors
+// `Invalid` if it names none; `NotFound` if none of them is demoted.
+//
+// # Safety
+// `pattern` is a string.
+CutoverStatus cutover_swaps_promote(const char *pattern);
+
 // All swaps with their modes and counters, as JSON with a `schema_version` (docs/ABI.md). To be given back by
 // `cutover_string_free`; null after a failure.
 char *cutover_swaps_json(void);
+
+// What the rollout wants of the client, said once. The reason is logged.
+CutoverWish cutover_rollout_wish(void);
+
+// Says that a session begins: with it is done what asked for one.
+void cutover_rollout_session_begins(void);
+
+// Says that the session's loop goes round. Costs one addition.
+void cutover_beat(void);
+
+// The kill switch: every swap runs C from now on, and a plan stops. `why` is for the audit log.
+//
+// # Safety
+// `why` is a string.
+void cutover_stop_all(const char *why);
 
 // Gives a string that this library handed out back to it. Null is ignored.
 //

@@ -1,5 +1,5 @@
 //! The packet adapter of a session: the function table that Cedar moves frames through, C's or Rust's, with two
-//! additions of the client.
+//! additions of the client, and a beat that says that the session's loop goes round.
 //!
 //! 1. The C side takes the client's interface, not one that the C made.
 //! 2. The session's thread forgets OpenSSL's old errors. The C asks SSL_get_error after every read without clearing the
@@ -46,8 +46,10 @@ fn put(session: [*c]c.SESSION, data: ?*anyopaque, size: c.UINT) callconv(.c) c.U
 }
 
 /// A round without received frames has no call of `put`, but it asks for frames to send: without this, the connections
-/// that a session makes in place of a lost one are taken for failed, too, round after round.
+/// that a session makes in place of a lost one are taken for failed, too, round after round. So it is what tells the
+/// control thread that the loop goes round.
 fn next(session: [*c]c.SESSION, data: [*c]?*anyopaque) callconv(.c) c.UINT {
     ERR_clear_error();
+    cutover.cutover_beat();
     return inner.next(session, data);
 }

@@ -3,7 +3,9 @@
 //! 1. Read the configuration and the user's secret; block the signals; take the instance's name.
 //! 2. Start SoftEther and the swaps; make the interface, which stays until the end.
 //! 3. Connect; watch the session; when it ends, decide by its reason: give up, or wait and connect again.
-//! 4. SIGINT and SIGTERM end it, SIGHUP reads the configuration anew. All that was made goes with the process.
+//! 4. SIGINT and SIGTERM end it, SIGHUP reads the configuration anew, SIGUSR1 puts everything on C. All that was made goes
+//!    with the process.
+//! 5. The rollout may want a session made again, or the process replaced because a thread hangs; the interface stays.
 
 const std = @import("std");
 const c = @import("c");
@@ -13,7 +15,8 @@ const softether = @import("softether.zig");
 const Backoff = @import("backoff.zig").Backoff;
 const Profile = @import("profile.zig").Profile;
 const Session = @import("session.zig").Session;
-const Signals = @import("process.zig").Signals;
+const process = @import("process.zig");
+const Signals = process.Signals;
 const Status = @import("status.zig").Status;
 
 /// How often a session's state is looked at; Cedar has no event for it.
@@ -73,7 +76,13 @@ pub fn run(init: std.process.Init, command: *const cutover.CutoverCommand) u8 {
 
     const cedar = c.NewCedar(null, null);
     defer c.ReleaseCedar(cedar);
-    var client: Client = .{ .io = init.io, .signals = signals, .cedar = cedar, .profile = &profile };
+    var client: Client = .{
+        .io = init.io,
+        .signals = signals,
+        .cedar = cedar,
+        .profile = &profile,
+        .arguments = @ptrCast(init.minimal.args.vector.ptr),
+    };
     return client.keepUp();
 }
 
@@ -87,6 +96,7 @@ const Client = struct {
     signals: Signals,
     cedar: *c.CEDAR,
     profile: *Profile,
+    arguments: [*:null]const ?[*:0]const u8,
     /// A configuration that was read anew and waits for the session's end.
     pending: ?*cutover.CutoverConnection = null,
     backoff: Backoff = .init(0, 0),
@@ -114,9 +124,11 @@ const Client = struct {
         const settings = client.profile.settings;
         std.log.info("connecting to {s}, hub {s}, user {s}", .{ settings.server, settings.hub, settings.user });
         var session: Session = undefined;
+        cutover.cutover_rollout_session_begins();
         session.start(client.cedar, client.profile);
         const asked = client.watch(&session);
         if (asked != null and !session.stop(stop_ms)) {
+            if (asked.? == .reconnect) client.restart();
             std.log.warn("the session hangs; leaving without it", .{});
             cutover.cutover_exit();
             std.process.exit(Exit.ok);
@@ -136,11 +148,28 @@ const Client = struct {
             }
             client.status.report(session);
             if (client.request(watch_ms)) |event| return event;
+            switch (cutover.cutover_rollout_wish()) {
+                cutover.CUTOVER_WISH_RECONNECT => return .reconnect,
+                cutover.CUTOVER_WISH_RESTART => client.restart(),
+                else => {},
+            }
         }
         if (established_at) |since| {
             if (since.untilNow(client.io, .awake).toMilliseconds() >= lasting_ms) client.resetBackoff();
         }
         return null;
+    }
+
+    /// Replaces the process: a thread of it hangs in a call that will not return, with C's locks perhaps. The interface is
+    /// kept, with addresses and routes. Without the password, which standard input gave once, it ends instead, for a
+    /// supervisor to start it again.
+    fn restart(client: *Client) noreturn {
+        client.status.reportEnding();
+        if (cutover.cutover_interface_keep() != cutover.CUTOVER_STATUS_OK) std.log.warn("{s}", .{log.lastError()});
+        cutover.cutover_control_stop();
+        if (!client.profile.settings.secret_once) process.replace(client.arguments, "CUTOVER_REPLACED=1");
+        std.log.err("cannot replace the process; ending", .{});
+        std.process.exit(Exit.internal);
     }
 
     fn resetBackoff(client: *Client) void {
@@ -182,6 +211,10 @@ const Client = struct {
                 return .end;
             },
             .reload => return if (client.reload()) .reconnect else null,
+            .stop_all => {
+                cutover.cutover_stop_all("SIGUSR1");
+                return null;
+            },
         }
     }
 

@@ -5,7 +5,7 @@ const linux = std.os.linux;
 const posix = std.posix;
 
 /// What a signal asks for.
-pub const Request = enum { end, reload };
+pub const Request = enum { end, reload, stop_all };
 
 /// Signals that arrive as events in the main loop instead of interrupting any thread.
 pub const Signals = struct {
@@ -14,7 +14,7 @@ pub const Signals = struct {
     /// To be called before anything makes a thread: threads inherit the blocked signals.
     pub fn init() !Signals {
         var set = posix.sigemptyset();
-        for ([_]posix.SIG{ .INT, .TERM, .HUP }) |signal| posix.sigaddset(&set, signal);
+        for ([_]posix.SIG{ .INT, .TERM, .HUP, .USR1 }) |signal| posix.sigaddset(&set, signal);
         posix.sigprocmask(posix.SIG.BLOCK, &set, null);
         return .{ .descriptor = try posix.signalfd(-1, &set, linux.SFD.CLOEXEC | linux.SFD.NONBLOCK) };
     }
@@ -28,9 +28,29 @@ pub const Signals = struct {
         var signal: linux.signalfd_siginfo = undefined;
         const count = posix.read(signals.descriptor, std.mem.asBytes(&signal)) catch return null;
         if (count != @sizeOf(linux.signalfd_siginfo)) return null;
-        return if (signal.signo == @backingInt(posix.SIG.HUP)) .reload else .end;
+        return switch (signal.signo) {
+            @backingInt(posix.SIG.HUP) => .reload,
+            @backingInt(posix.SIG.USR1) => .stop_all,
+            else => .end,
+        };
     }
 };
+
+/// Runs this program anew in this process, with its arguments and environment and what `variable` says besides. Returns
+/// only if the system refuses.
+pub fn replace(arguments: [*:null]const ?[*:0]const u8, variable: [:0]const u8) void {
+    var environment: [environment_max + 2:null]?[*:0]const u8 = @splat(null);
+    var count: usize = 0;
+    while (std.c.environ[count]) |entry| : (count += 1) {
+        if (count == environment_max) break;
+        environment[count] = entry;
+    }
+    environment[count] = variable.ptr;
+    _ = linux.execve("/proc/self/exe", arguments, &environment);
+}
+
+/// More variables than these are not passed on.
+const environment_max = 1022;
 
 /// Keeps the process's memory, which holds the password or its equivalent, from core files and from other processes of
 /// the user. Mayaqua raises the limit on core files when it starts, so this comes after it.
@@ -48,6 +68,8 @@ test "signals become requests" {
     try std.testing.expectEqual(null, signals.wait(0));
     try posix.raise(.HUP);
     try std.testing.expectEqual(.reload, signals.wait(1000));
+    try posix.raise(.USR1);
+    try std.testing.expectEqual(.stop_all, signals.wait(1000));
     try posix.raise(.TERM);
     try std.testing.expectEqual(.end, signals.wait(1000));
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ab_bench::drill;
 use ab_bench::frames::{Direction, FramePlan, FrameSizes};
 use ab_bench::lab::{
     Client, ClientKind, ClientSpec, FAULT_ADDRESS, Lab, LabError, LabOptions, SERVER_ADDRESS, ServerKind, Side,
@@ -85,6 +86,21 @@ enum Action {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Drill a cutover: a rollout on many sessions under load, every planted fault, thousands of switches
+    Drill {
+        /// Sessions, each a client of its own
+        #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u8).range(1..=100))]
+        sessions: u8,
+        /// Mode switches under load
+        #[arg(long, default_value_t = 10_000)]
+        switches: u32,
+        /// Seconds per measurement of the switch's own cost; 0 leaves it out
+        #[arg(long, default_value_t = 4)]
+        overhead_seconds: u32,
+        /// Print the report as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Remove what labs that were killed have left behind (every new lab does so, too)
     Clean,
 }
@@ -102,6 +118,11 @@ fn main() -> ExitCode {
 fn act(arguments: &Arguments) -> Result<ExitCode, LabError> {
     match &arguments.action {
         Action::Clean => clean(),
+        Action::Drill { sessions, switches, overhead_seconds, json } => {
+            let programs = std::env::current_exe().unwrap_or_default().parent().map(PathBuf::from).unwrap_or_default();
+            let (sessions, switches, overhead_seconds) = (*sessions, *switches, *overhead_seconds);
+            run_drill(&drill::Options { sessions, switches, overhead_seconds, programs, server_dir: None }, *json)
+        }
         Action::Shell => shell(&arguments.world),
         Action::Run { command } => run(&arguments.world, command),
         Action::Frames { count, min, max, seed } => {
@@ -109,6 +130,16 @@ fn act(arguments: &Arguments) -> Result<ExitCode, LabError> {
             frames(&arguments.world, &plan)
         }
     }
+}
+
+fn run_drill(options: &drill::Options, json: bool) -> Result<ExitCode, LabError> {
+    let report = drill::run(options, &mut |part| eprintln!("{part} …"))?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
+    } else {
+        println!("{report}");
+    }
+    Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn clean() -> Result<ExitCode, LabError> {

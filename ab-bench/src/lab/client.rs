@@ -325,7 +325,8 @@ fn start_cutover(
     fs::write(&path, text).map_err(|source| LabError::io(format!("write {}", path.display()), source))?;
     let mut command = logged(Command::new(program), &dir)?;
     // What the caller's environment says about swaps would falsify comparisons.
-    command.arg("up").arg(&path).env_remove("CUTOVER_SWAPS").envs(spec.env.iter().cloned());
+    command.arg("up").arg(&path).env_remove("CUTOVER_SWAPS").env("CUTOVER_STATE_DIR", dir.join("state"));
+    command.envs(spec.env.iter().cloned());
     let process = lab.spawn(Side::Client, command)?;
     Ok(Client { process, interface: spec.interface.clone(), dir, connect_time: Duration::ZERO, official: false })
 }

@@ -60,6 +60,48 @@ pub enum SwapsAction {
         /// Modes such as new_block=shadow or '*=rust'
         #[arg(value_name = "PATTERN=MODE[@N%]", required = true)]
         modes: Vec<String>,
+        /// Make the session anew, so that what is chosen per session changes now
+        #[arg(long)]
+        reconnect: bool,
+    },
+    /// Begin a rollout by a plan, a TOML file
+    Plan {
+        /// The plan
+        #[arg(value_name = "FILE")]
+        file: std::path::PathBuf,
+        /// Check it against the running client, and begin nothing
+        #[arg(long)]
+        check: bool,
+    },
+    /// Let demoted functions be used again; without a name: take the plan to its next stage
+    Promote {
+        /// A function, a group, or a pattern such as 'write_*'
+        #[arg(value_name = "PATTERN")]
+        pattern: Option<String>,
+    },
+    /// Take functions back to C; without a name: those of the plan
+    Rollback {
+        /// A function, a group, or a pattern such as 'write_*'
+        #[arg(value_name = "PATTERN", conflicts_with = "all")]
+        pattern: Option<String>,
+        /// Everything
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show modes, calls, rates and times, again and again, until Ctrl-C
+    Watch {
+        /// Seconds between two looks
+        #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=3600))]
+        interval: u64,
+        /// End after this many looks
+        #[arg(long, value_name = "N")]
+        count: Option<u64>,
+    },
+    /// Explain one function: its contract, its history, and why it is in its mode
+    Explain {
+        /// The function, such as new_block
+        #[arg(value_name = "NAME")]
+        name: String,
     },
 }
 
@@ -215,7 +257,10 @@ Examples:
   cutover swaps                        # the table
   cutover swaps set new_block=shadow   # compare on live traffic
   cutover swaps set new_block=rust     # cut over
-  cutover swaps set '*=c'              # everything back to C";
+  cutover swaps watch                  # calls, rates, times, live
+  cutover swaps plan framing.toml      # cut over in stages, with gates
+  cutover swaps explain new_block      # why it is in its mode
+  cutover swaps rollback --all         # everything back to C";
 
 fn examples() -> String {
     let codes: String =
@@ -293,6 +338,10 @@ mod tests {
             "cutover up a b",
             "cutover up a --sever x",
             "cutover swaps set",
+            "cutover swaps plan",
+            "cutover swaps explain",
+            "cutover swaps rollback new_block --all",
+            "cutover swaps watch --interval 0",
             "cutover status --jsn",
         ] {
             let stop = line(text).unwrap_err();
@@ -304,7 +353,7 @@ mod tests {
     #[test]
     fn swaps_takes_its_flags_on_either_side_of_set() {
         let expected = Command::Swaps(Swaps {
-            action: Some(SwapsAction::Set { modes: vec!["a=c".into(), "b=rust".into()] }),
+            action: Some(SwapsAction::Set { modes: vec!["a=c".into(), "b=rust".into()], reconnect: false }),
             instance: Some("office".into()),
             json: true,
         });

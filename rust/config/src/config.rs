@@ -1,6 +1,7 @@
 //! The validated configuration of one connection. Parses settings into types that cannot hold a
 //! contradiction; reads certificates, and secrets when asked. Opens no connection.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub struct Config {
     pub reconnect: Reconnect,
     /// The TAP interface.
     pub interface: Interface,
+    /// Where metrics are served over TCP: an address of this machine's loopback.
+    pub metrics: Option<SocketAddr>,
     /// The modes of `[swaps]` as `pattern=mode,pattern=mode`, in the order of the file; empty when
     /// none were given.
     pub swaps: String,
@@ -182,6 +185,7 @@ impl Config {
             transport,
             reconnect: reconnect(settings)?,
             interface: interface(settings)?,
+            metrics: optional(settings, "metrics.listen", values::loopback)?,
             swaps: settings.modes("swaps").join(","),
             warnings: Vec::new(),
         };

@@ -163,6 +163,12 @@ pub static KEYS: &[Key] = &[
     key("interface.mtu", Kind::Number { min: 576, max: 1500 }, "BYTES", "The interface's MTU [default: 1500]"),
     key("interface.persistent", Kind::Flag, FLAG, "Leave the interface in place when the client ends [default: false]"),
     key(
+        "metrics.listen",
+        Kind::Text,
+        "ADDR:PORT",
+        "Serve metrics over HTTP on this loopback address, too, such as 127.0.0.1:9469 [default: on the Unix socket only]",
+    ),
+    key(
         "swaps",
         Kind::Modes,
         "PATTERN=MODE,…",

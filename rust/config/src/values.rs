@@ -1,7 +1,7 @@
 //! From one text to one typed value: server, interface name, address, MAC, fingerprint, swap modes.
 //! Knows neither files nor options; the caller adds the place.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
@@ -60,6 +60,21 @@ fn is_host(host: &str) -> bool {
     };
     let name = host.strip_suffix('.').unwrap_or(host);
     host.parse::<IpAddr>().is_ok() || (name.len() <= NAME_BYTES_MAX && name.split('.').all(is_label))
+}
+
+/// An address and port of this machine's loopback.
+pub fn loopback(text: &str) -> Result<SocketAddr, Wrong> {
+    let address = text.parse::<SocketAddr>().ok().filter(|address| address.port() != 0);
+    let address = address.ok_or_else(|| {
+        Wrong::new(format!("{text:?} is not an address with a port"), "write ADDR:PORT, such as \"127.0.0.1:9469\"")
+    })?;
+    if address.ip().is_loopback() {
+        return Ok(address);
+    }
+    Err(Wrong::new(
+        format!("{text:?} is not on this machine's loopback"),
+        "write 127.0.0.1:PORT or [::1]:PORT; let a collector on this machine carry metrics further",
+    ))
 }
 
 /// A hub or user name: what the C's buffers hold, without control characters.

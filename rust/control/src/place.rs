@@ -37,6 +37,11 @@ impl Place {
         Place { folders: vec![folder] }
     }
 
+    /// The folder in which this user's instances make their files.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folders.first().map(PathBuf::as_path)
+    }
+
     /// The socket of a running instance, whether or not it is there.
     pub fn socket(&self, name: &str) -> PathBuf {
         let path = |folder: &PathBuf| folder.join(format!("{name}.sock"));
@@ -145,7 +150,10 @@ pub enum ClaimError {
 
 /// Makes `folder` with mode 0700, or makes sure that an existing one is the user's own and tightens
 /// its mode.
-fn make_private_folder(folder: &Path) -> Result<(), ClaimError> {
+///
+/// # Errors
+/// It is somebody else's, or the system refuses.
+pub fn make_private_folder(folder: &Path) -> Result<(), ClaimError> {
     let failed = |source: io::Error| ClaimError::Io { path: folder.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

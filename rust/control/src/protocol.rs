@@ -6,8 +6,14 @@
 //! {"v":1,"do":"status"}                                  → {"v":1,"ok":{…}}
 //! {"v":1,"do":"swaps"}                                   → {"v":1,"ok":{…}}
 //! {"v":1,"do":"swaps.set","modes":"new_block=shadow"}    → {"v":1,"ok":{…}}
+//! {"v":1,"do":"swaps.plan","text":"…"}                   → {"v":1,"ok":{…}}
+//! {"v":1,"do":"swaps.promote","pattern":"new_block"}     → {"v":1,"ok":{…}}
+//! {"v":1,"do":"swaps.rollback","pattern":"*"}            → {"v":1,"ok":{…}}
+//! {"v":1,"do":"swaps.explain","name":"new_block"}        → {"v":1,"ok":{…}}
 //! anything else                                          → {"v":1,"error":{"code":"bad-request","message":"…"}}
 //! ```
+//!
+//! docs/CONTROL.md says what each takes and answers.
 //!
 //! After an error in the form of a request (`bad-request`, `too-long`, `timeout`, `version`) the
 //! server closes the connection; after `refused` it stays open. New fields may be added to
@@ -35,11 +41,46 @@ pub enum Request {
     /// Every swap with mode and counters.
     #[serde(rename = "swaps")]
     Swaps {},
-    /// Change modes; answers like `swaps`, after the change.
+    /// Change modes; answers like `swaps`, after the change, with what single swaps `refused`.
     #[serde(rename = "swaps.set")]
     SetSwaps {
         /// `pattern=mode,pattern=mode`.
         modes: String,
+        /// Only if nothing has changed since an answer with this `generation`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        generation: Option<u64>,
+        /// Make the session anew if something has changed that is chosen with it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        reconnect: bool,
+    },
+    /// Begin a plan; answers with its steps.
+    #[serde(rename = "swaps.plan")]
+    Plan {
+        /// The plan, as TOML.
+        text: String,
+        /// Read it, and do nothing.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        check: bool,
+    },
+    /// End demotions, or take the plan to its next stage; answers like `swaps`.
+    #[serde(rename = "swaps.promote")]
+    Promote {
+        /// Which swaps; absent: the plan.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pattern: Option<String>,
+    },
+    /// Take swaps back to C; answers like `swaps`.
+    #[serde(rename = "swaps.rollback")]
+    Rollback {
+        /// Which swaps, `*` for all; absent: those of the plan.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pattern: Option<String>,
+    },
+    /// One swap: what it is, why it is in its mode, its history.
+    #[serde(rename = "swaps.explain")]
+    Explain {
+        /// Its name.
+        name: String,
     },
 }
 
@@ -151,7 +192,7 @@ impl Request {
         Request::deserialize(Value::Object(message)).map_err(|error| {
             Reply::error(
                 ErrorCode::BadRequest,
-                format!("cannot read the request: {error}; known are status, swaps and swaps.set"),
+                format!("cannot read the request: {error}; known are status, swaps, swaps.set, swaps.plan, swaps.promote, swaps.rollback and swaps.explain"),
             )
         })
     }
@@ -185,13 +226,28 @@ mod tests {
 
     #[test]
     fn requests_survive_the_way() {
-        for request in [Request::Status {}, Request::Swaps {}, Request::SetSwaps { modes: "a=c\n\"".into() }] {
+        let (pattern, name) = (Some("a_*".to_owned()), "a".to_owned());
+        for request in [
+            Request::Status {},
+            Request::Swaps {},
+            Request::SetSwaps { modes: "a=c\n\"".into(), generation: None, reconnect: false },
+            Request::SetSwaps { modes: "a=c".into(), generation: Some(u64::MAX), reconnect: true },
+            Request::Plan { text: "name = \"p\"\n".into(), check: true },
+            Request::Promote { pattern: None },
+            Request::Promote { pattern: pattern.clone() },
+            Request::Rollback { pattern },
+            Request::Explain { name },
+        ] {
             let line = request.to_line().unwrap();
             assert_eq!(line.matches('\n').count(), 1);
             assert_eq!(Request::from_line(line.trim_end().as_bytes()), Ok(request));
         }
         assert_eq!(Request::from_line(br#"{"do":"status","v":1}"#), Ok(Request::Status {}));
-        assert!(Request::SetSwaps { modes: "x".repeat(REQUEST_BYTES_MAX) }.to_line().is_err());
+        assert!(
+            Request::SetSwaps { modes: "x".repeat(REQUEST_BYTES_MAX), generation: None, reconnect: false }
+                .to_line()
+                .is_err()
+        );
     }
 
     #[test]

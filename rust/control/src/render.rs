@@ -5,6 +5,11 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, Tab
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+mod rollout;
+
+use rollout::notes;
+pub use rollout::{explain, watch};
+
 /// The answer to `swaps`, as far as the table shows it; `--json` prints all of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -13,6 +18,32 @@ pub struct SwapTable {
     pub schema_version: u64,
     /// One entry per swap, in the registry's order.
     pub swaps: Vec<SwapRow>,
+    /// The plan, if there is one.
+    pub plan: Option<PlanRow>,
+    /// What single swaps refused.
+    pub refused: Vec<String>,
+    /// The stop file keeps everything on C.
+    pub stopped: bool,
+}
+
+/// The plan in motion.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct PlanRow {
+    /// Its name.
+    pub name: String,
+    /// The step, from 1.
+    pub step: u64,
+    /// How many there are.
+    pub steps: u64,
+    /// The stage, such as `rust@10%`.
+    pub stage: String,
+    /// How long it has lasted.
+    pub seconds: u64,
+    /// `running`, `done` or `stopped`.
+    pub state: String,
+    /// What it waits for, or why it stopped.
+    pub why: Option<String>,
 }
 
 /// One swap.
@@ -43,6 +74,34 @@ pub struct SwapRow {
     pub mismatches: u64,
     /// Panics of the Rust side.
     pub panics: u64,
+    /// Calls given to Rust that C served in the end.
+    pub fallbacks: u64,
+    /// The plan's stage, for swaps that a plan moves.
+    pub stage: Option<String>,
+    /// Why it is in its mode.
+    pub why: String,
+    /// Sampled times.
+    pub ns: Sides,
+}
+
+/// Sampled times of each side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Sides {
+    /// C's.
+    pub c: Times,
+    /// Rust's.
+    pub rust: Times,
+}
+
+/// Nanoseconds per call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Times {
+    /// The mean.
+    pub mean: Option<u64>,
+    /// An upper bound of the 99th percentile.
+    pub p99: Option<u64>,
 }
 
 /// How often each side ran.
@@ -55,6 +114,12 @@ pub struct Calls {
     pub rust: u64,
     /// Both, compared.
     pub shadow: u64,
+}
+
+impl Calls {
+    fn sum(self) -> u64 {
+        self.c.saturating_add(self.rust).saturating_add(self.shadow)
+    }
 }
 
 /// The answer to `status`. Fields that mean nothing in a state are absent.
@@ -151,14 +216,13 @@ pub fn swaps(answer: &Value, width: Option<u16>) -> Result<String, serde_json::E
         let counts = counts.map(|count| Cell::new(count).set_alignment(CellAlignment::Right));
         table.add_row(texts.into_iter().chain(counts));
     }
-    let notes: String = answer.swaps.iter().filter_map(note).collect();
-    Ok(format!("{table}\n{notes}"))
+    Ok(format!("{table}\n{}", notes(&answer)))
 }
 
 fn note(swap: &SwapRow) -> Option<String> {
     let SwapRow { name, demoted, self_test, .. } = swap;
     if let Some(why) = demoted {
-        return Some(format!("! {name} was put back on C: {why}; `cutover swaps --json` has the records\n"));
+        return Some(format!("! {name} was put back on C: {why}; `cutover swaps explain {name}` says more\n"));
     }
     let why = self_test.strip_prefix("failed: ")?;
     Some(format!("! {name} stays on C: its self-test failed: {why}\n"))

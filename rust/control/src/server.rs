@@ -9,6 +9,7 @@
 
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener as StdListener;
 use std::panic::{self, AssertUnwindSafe};
@@ -22,24 +23,30 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
+use crate::exporter::Exporter;
 use crate::place::{Claim, ClaimError, Place};
 use crate::protocol::{ErrorCode, REQUEST_BYTES_MAX, Reply, Request};
 
-/// What the host answers. Called on the control thread, one call at a time; a call that blocks
-/// keeps other clients of the socket waiting, and nothing else.
+/// What the host answers. Called on the control thread, one call at a time; a call that blocks keeps other clients of
+/// the socket waiting, and nothing else.
 pub trait Handler: Send + Sync + 'static {
-    /// The session's state, see [`crate::render::Status`].
-    fn status(&self) -> Value;
-
-    /// The swaps, see [`crate::render::SwapTable`].
-    fn swaps(&self) -> Value;
-
-    /// Changes modes and answers like [`Handler::swaps`].
+    /// Does what is asked, and answers.
     ///
     /// # Errors
-    /// Why nothing was changed, for a person.
-    fn set_swaps(&self, modes: &str, peer: Peer) -> Result<Value, String>;
+    /// Why nothing was done, for a person.
+    fn handle(&self, request: &Request, peer: Peer) -> Result<Value, String>;
+
+    /// Called each [`TICK`], between requests.
+    fn tick(&self) {}
+
+    /// The host's metrics, in OpenMetrics' text form.
+    fn metrics(&self) -> String {
+        "# EOF\n".to_owned()
+    }
 }
+
+/// How often the host looks at what it watches over.
+pub const TICK: Duration = Duration::from_millis(100);
 
 /// Who asks, as the kernel says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,26 +99,48 @@ impl Server {
     /// # Errors
     /// The name is taken, or the system refuses the socket.
     pub fn start(place: &Place, name: &str, handler: Arc<dyn Handler>) -> Result<Server, StartError> {
-        Server::start_with(place, name, handler, LIMITS)
+        Server::start_with(place, name, handler, LIMITS, None)
     }
 
-    fn start_with(place: &Place, name: &str, handler: Arc<dyn Handler>, limits: Limits) -> Result<Server, StartError> {
+    /// As [`Server::start`], with the metrics on a port of this machine's loopback, too.
+    ///
+    /// # Errors
+    /// As there; or the address is in use, or not loopback.
+    pub fn start_exporting(
+        place: &Place,
+        name: &str,
+        handler: Arc<dyn Handler>,
+        loopback: Option<SocketAddr>,
+    ) -> Result<Server, StartError> {
+        Server::start_with(place, name, handler, LIMITS, loopback)
+    }
+
+    fn start_with(
+        place: &Place,
+        name: &str,
+        handler: Arc<dyn Handler>,
+        limits: Limits,
+        loopback: Option<SocketAddr>,
+    ) -> Result<Server, StartError> {
         let claim = place.claim(name)?;
         // Between bind and chmod the folder's mode 0700 keeps others out.
         let listener = StdListener::bind(&claim.socket)?;
         fs::set_permissions(&claim.socket, fs::Permissions::from_mode(0o600))?;
         listener.set_nonblocking(true)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-        let listener = {
+        let (listener, exporter) = {
             let _inside = runtime.enter();
-            UnixListener::from_std(listener)?
+            let exporter = Exporter::bind(claim.socket.with_extension("metrics"), loopback)?;
+            (UnixListener::from_std(listener)?, exporter)
         };
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("cutover-ctl".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
                     _ = stopped => {}
-                    () = accept(listener, handler, limits) => {}
+                    () = accept(listener, handler.clone(), limits) => {}
+                    () = exporter.serve(handler.clone()) => {}
+                    () = tick(handler) => {}
                 }
             });
         })?;
@@ -131,6 +160,18 @@ impl Drop for Server {
             tracing::error!("the control thread panicked");
         }
         self.claim = None;
+    }
+}
+
+/// Lets the host look, for as long as the server runs; a panic in it costs that look.
+async fn tick(handler: Arc<dyn Handler>) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if panic::catch_unwind(AssertUnwindSafe(|| handler.tick())).is_err() {
+            tracing::error!("the control thread's look panicked");
+        }
     }
 }
 
@@ -222,12 +263,7 @@ where
 }
 
 fn answer(handler: &dyn Handler, request: &Request, peer: Peer) -> Reply {
-    let answer = panic::catch_unwind(AssertUnwindSafe(|| match request {
-        Request::Status {} => Ok(handler.status()),
-        Request::Swaps {} => Ok(handler.swaps()),
-        Request::SetSwaps { modes } => handler.set_swaps(modes, peer),
-    }));
-    match answer {
+    match panic::catch_unwind(AssertUnwindSafe(|| handler.handle(request, peer))) {
         Ok(Ok(value)) => Reply::Ok(value),
         Ok(Err(message)) => Reply::error(ErrorCode::Refused, message),
         Err(_) => Reply::error(ErrorCode::Internal, "the client could not answer; its log says why"),
@@ -248,19 +284,16 @@ mod tests {
     struct Echo;
 
     impl Handler for Echo {
-        fn status(&self) -> Value {
-            json!({"state": "up"})
-        }
-
-        fn swaps(&self) -> Value {
-            json!({"big": "x".repeat(300_000)})
-        }
-
-        fn set_swaps(&self, modes: &str, peer: Peer) -> Result<Value, String> {
-            match modes {
-                "panic" => panic!("asked to"),
-                "refuse" => Err("no such swap".to_owned()),
-                _ => Ok(json!({"modes": modes, "uid": peer.uid, "pid": peer.pid})),
+        fn handle(&self, request: &Request, peer: Peer) -> Result<Value, String> {
+            match request {
+                Request::Status {} => Ok(json!({"state": "up"})),
+                Request::Swaps {} => Ok(json!({"big": "x".repeat(300_000)})),
+                Request::SetSwaps { modes, .. } => match modes.as_str() {
+                    "panic" => panic!("asked to"),
+                    "refuse" => Err("no such swap".to_owned()),
+                    _ => Ok(json!({"modes": modes, "uid": peer.uid, "pid": peer.pid})),
+                },
+                other => Ok(json!(format!("{other:?}"))),
             }
         }
     }
@@ -274,7 +307,7 @@ mod tests {
         fn new(limits: Limits) -> World {
             let folder = tempfile::tempdir().unwrap();
             let place = Place::in_folder(folder.path().join("run"));
-            let server = Server::start_with(&place, "office", Arc::new(Echo), limits).unwrap();
+            let server = Server::start_with(&place, "office", Arc::new(Echo), limits, None).unwrap();
             World { folder, server: Some(server) }
         }
 
@@ -326,11 +359,36 @@ mod tests {
         let ask = |request| client::ask(&world.place(), Some("office"), &request);
         assert_eq!(ask(Request::Status {}).unwrap(), json!({"state": "up"}));
         assert_eq!(ask(Request::Swaps {}).unwrap()["big"].as_str().unwrap().len(), 300_000);
-        let own = ask(Request::SetSwaps { modes: "a=c".into() }).unwrap();
+        let own = ask(Request::SetSwaps { modes: "a=c".into(), generation: None, reconnect: false }).unwrap();
         assert_eq!(own["pid"], std::process::id());
         assert_eq!(own["uid"], rustix::process::geteuid().as_raw());
-        let error = ask(Request::SetSwaps { modes: "refuse".into() }).unwrap_err();
+        let error = ask(Request::SetSwaps { modes: "refuse".into(), generation: None, reconnect: false }).unwrap_err();
         assert!(error.to_string().contains("no such swap"), "{error}");
+    }
+
+    #[test]
+    fn the_host_is_let_look_also_after_a_panic_and_while_clients_are_silent() {
+        struct Counts(std::sync::atomic::AtomicU32);
+        impl Handler for Counts {
+            fn handle(&self, _: &Request, _: Peer) -> Result<Value, String> {
+                Ok(self.0.load(std::sync::atomic::Ordering::Relaxed).into())
+            }
+            fn tick(&self) {
+                if self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 {
+                    panic!("asked to");
+                }
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::in_folder(folder.path().join("run"));
+        let counts = Arc::new(Counts(0.into()));
+        let _server = Server::start(&place, "office", counts.clone()).unwrap();
+        let _silent = StdStream::connect(place.socket("office")).unwrap();
+        let begun = Instant::now();
+        while counts.0.load(std::sync::atomic::Ordering::Relaxed) < 5 {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it is let look no more");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     #[test]

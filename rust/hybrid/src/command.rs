@@ -7,7 +7,7 @@ use config::{Config, Environment, cli};
 use control::{Place, Request, client, render};
 use serde_json::Value;
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 
 /// A command line that parsed.
@@ -125,21 +125,109 @@ pub extern "C" fn cutover_status_ask(command: &Command) -> u8 {
 pub unsafe extern "C" fn cutover_swaps_ask(command: &Command, exit_code: *mut u8) -> Status {
     boundary(Status::Panicked, || {
         let cli::Command::Swaps(swaps) = &command.0 else { return Status::Invalid };
-        let request = match &swaps.action {
-            None => Request::Swaps {},
-            Some(cli::SwapsAction::Set { modes }) => Request::SetSwaps { modes: modes.join(",") },
-        };
-        let code = match client::ask(&Place::of_process(), swaps.instance.as_deref(), &request) {
-            Ok(answer) => show(&answer, swaps.json, render::swaps),
-            Err(error) if error.is_not_running() && swaps.action.is_none() && swaps.instance.is_none() => {
-                return Status::NotFound;
-            }
-            Err(error) => refused(&error),
+        let code = match swaps_command(swaps) {
+            Some(code) => code,
+            None => return Status::NotFound,
         };
         // SAFETY: the caller's.
         unsafe { exit_code.write(code.number()) };
         Status::Ok
     })
+}
+
+/// Runs `cutover swaps …`; `None` if it was to show the only client's table and there is none.
+fn swaps_command(swaps: &cli::Swaps) -> Option<ExitCode> {
+    let pattern_of = |pattern: &Option<String>, all: bool| if all { Some("*".to_owned()) } else { pattern.clone() };
+    let request = match &swaps.action {
+        None => Request::Swaps {},
+        Some(cli::SwapsAction::Set { modes, reconnect }) => {
+            Request::SetSwaps { modes: modes.join(","), generation: None, reconnect: *reconnect }
+        }
+        Some(cli::SwapsAction::Plan { file, check }) => return Some(begin_plan(swaps, file, *check)),
+        Some(cli::SwapsAction::Promote { pattern }) => Request::Promote { pattern: pattern.clone() },
+        Some(cli::SwapsAction::Rollback { pattern, all }) => Request::Rollback { pattern: pattern_of(pattern, *all) },
+        Some(cli::SwapsAction::Watch { interval, count }) => return Some(watch(swaps, *interval, *count)),
+        Some(cli::SwapsAction::Explain { name }) => Request::Explain { name: name.clone() },
+    };
+    let render = if matches!(request, Request::Explain { .. }) { render::explain } else { render::swaps };
+    match ask(swaps, &request) {
+        Ok(answer) => Some(show(&answer, swaps.json, render)),
+        Err(error) if error.is_not_running() && swaps.action.is_none() && swaps.instance.is_none() => None,
+        Err(error) => Some(refused(&error)),
+    }
+}
+
+fn ask(swaps: &cli::Swaps, request: &Request) -> Result<Value, client::ClientError> {
+    client::ask(&Place::of_process(), swaps.instance.as_deref(), request)
+}
+
+/// `cutover swaps plan`. A mistake in the plan is said as `FILE:LINE:COLUMN: …`.
+fn begin_plan(swaps: &cli::Swaps, file: &std::path::Path, check: bool) -> ExitCode {
+    let shown = file.display();
+    let text = match std::fs::File::open(file).and_then(|file| {
+        let mut text = String::new();
+        file.take(PLAN_BYTES_MAX + 1).read_to_string(&mut text).map(|_| text)
+    }) {
+        Ok(text) => text,
+        Err(error) => return fail(ExitCode::Usage, &format_args!("cannot read {shown}: {error}")),
+    };
+    if text.len() as u64 > PLAN_BYTES_MAX {
+        return fail(ExitCode::Usage, &format_args!("{shown} is longer than the {PLAN_BYTES_MAX} bytes of a plan"));
+    }
+    match ask(swaps, &Request::Plan { text, check }) {
+        Ok(answer) => show(&answer, swaps.json, |answer, _| Ok(describe_plan(answer))),
+        Err(client::ClientError::Refused { message, .. })
+            if message.starts_with(|first: char| first.is_ascii_digit()) =>
+        {
+            fail(ExitCode::Usage, &format_args!("{shown}:{message}"))
+        }
+        Err(error) => refused(&error),
+    }
+}
+
+/// The longest plan that is sent.
+const PLAN_BYTES_MAX: u64 = 48 * 1024;
+
+fn describe_plan(answer: &Value) -> String {
+    let words = |list: &Value| {
+        let words: Vec<&str> = list.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        words.join(", ")
+    };
+    let verb = if answer["started"] == true { "begun" } else { "can be begun" };
+    let steps = answer["steps"].as_array().into_iter().flatten().enumerate();
+    let steps: String = steps
+        .map(|(i, step)| format!("  {}. {}: {}\n", i + 1, words(&step["swaps"]), words(&step["stages"])))
+        .collect();
+    format!("plan \"{}\" {verb}\n{steps}", answer["name"].as_str().unwrap_or_default())
+}
+
+/// `cutover swaps watch`: the table again and again, over itself on a terminal.
+fn watch(swaps: &cli::Swaps, interval: u64, count: Option<u64>) -> ExitCode {
+    let mut before = Value::Null;
+    let mut last = std::time::Instant::now();
+    let mut looks = 0;
+    loop {
+        let answer = match ask(swaps, &Request::Swaps {}) {
+            Ok(answer) => answer,
+            Err(error) => return refused(&error),
+        };
+        let seconds = last.elapsed().as_secs_f64();
+        last = std::time::Instant::now();
+        if looks == 0 {
+            before = answer.clone();
+        }
+        if std::io::stdout().is_terminal() {
+            // Home, and clear to the end.
+            print("\x1b[H\x1b[J");
+        }
+        let code = show(&answer, swaps.json, |answer, width| render::watch(answer, &before, seconds, width));
+        looks += 1;
+        if code != ExitCode::Ok || count == Some(looks) || !print(if swaps.json { "" } else { "\n" }) {
+            return code;
+        }
+        before = answer;
+        std::thread::sleep(std::time::Duration::from_secs(interval));
+    }
 }
 
 /// `cutover swaps` without a running client: this process's own table. Returns the exit code.
@@ -204,7 +292,8 @@ fn width() -> Option<u16> {
     size.map(|size| size.ws_col).filter(|columns| *columns > 0)
 }
 
-/// Writes to standard output. A reader that left early (`| head`) is no error.
-fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+/// Writes to standard output. A reader that left early (`| head`) is no error; false tells of it.
+fn print(text: &str) -> bool {
+    let mut stdout = std::io::stdout();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
 }

@@ -5,16 +5,17 @@
 
 use crate::connection::Connection;
 use crate::error::{Status, boundary, failed, guarded};
-use crate::modes;
+use crate::metrics;
+use crate::rollout::{self, Heart};
+use ::rollout::Who;
 use config::Config;
 use control::render::{self, Traffic};
 use control::server::{Handler, Peer};
-use control::{Place, Server, StartError, place};
+use control::{Place, Request, Server, StartError, place};
 use serde_json::Value;
 use std::ffi::{CStr, c_char};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use switch::Source;
 
 /// What the client is doing.
 #[repr(i32)]
@@ -76,18 +77,30 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub extern "C" fn cutover_control_start(connection: &Connection) -> Status {
     guarded(|| {
         *lock(&STATUS) = Some((first_status(&connection.config, connection.server()), Instant::now()));
-        let server = Server::start(&Place::of_process(), &connection.config.name, Arc::new(Answers));
-        *lock(&SERVER) = Some(server.map_err(|error| match error {
+        let runtime = Place::of_process();
+        let answers = Arc::new(Answers { heart: Mutex::default() });
+        let server = Server::start_exporting(&runtime, &connection.config.name, answers, connection.config.metrics);
+        let server = server.map_err(|error| match error {
             StartError::Claim(place::ClaimError::Taken { .. }) => failed(Status::Busy, error),
             _ => failed(Status::Io, error),
-        })?);
+        })?;
+        // After the name is taken: the state is this instance's alone from here on.
+        rollout::start(&connection.config.name, &runtime);
+        *lock(&SERVER) = Some(server);
         Ok(())
     })
 }
 
-/// Closes the control socket and gives the name back.
+/// Closes the control socket, writes the state down, and gives the name back; `cutover_exit` does so, too.
+#[unsafe(no_mangle)]
+pub extern "C" fn cutover_control_stop() {
+    boundary((), stop);
+}
+
 pub(crate) fn stop() {
     let server = lock(&SERVER).take();
+    // The state is written before the name is given back.
+    rollout::stop();
     drop(server);
 }
 
@@ -146,24 +159,58 @@ fn first_status(config: &Config, server: String) -> render::Status {
     }
 }
 
-/// What the socket answers.
-struct Answers;
+/// The answer to `status`.
+pub(crate) fn status() -> Value {
+    let slot = lock(&STATUS);
+    let Some((status, since)) = slot.as_ref() else { return Value::Null };
+    let status = render::Status { state_seconds: since.elapsed().as_secs(), ..status.clone() };
+    serde_json::to_value(status).unwrap_or_default()
+}
+
+/// The client's last report, as figures.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Figures {
+    pub sent: Traffic,
+    pub received: Traffic,
+    pub reconnects: u64,
+    /// The side that moves frames, if a session carries any.
+    adapter: Option<String>,
+}
+
+impl Figures {
+    /// Sessions by the side that moves their frames.
+    pub fn path(&self) -> [(&'static str, i64); 2] {
+        ["c", "rust"].map(|side| (side, i64::from(self.adapter.as_deref() == Some(side))))
+    }
+}
+
+pub(crate) fn figures() -> Figures {
+    let slot = lock(&STATUS);
+    let Some((status, _)) = slot.as_ref() else { return Figures::default() };
+    let (sent, received, reconnects) = (status.sent, status.received, status.reconnects);
+    Figures { sent, received, reconnects, adapter: status.adapter.clone() }
+}
+
+/// Whether a session carries frames.
+pub(crate) fn is_connected() -> bool {
+    lock(&STATUS).as_ref().is_some_and(|(status, _)| status.state == "connected")
+}
+
+/// What the socket answers, and its thread's looks.
+struct Answers {
+    heart: Mutex<Heart>,
+}
 
 impl Handler for Answers {
-    fn status(&self) -> Value {
-        let slot = lock(&STATUS);
-        let Some((status, since)) = slot.as_ref() else { return Value::Null };
-        let status = render::Status { state_seconds: since.elapsed().as_secs(), ..status.clone() };
-        serde_json::to_value(status).unwrap_or_default()
+    fn handle(&self, request: &Request, peer: Peer) -> Result<Value, String> {
+        rollout::act(request, Who::Person { uid: peer.uid, pid: peer.pid })
     }
 
-    fn swaps(&self) -> Value {
-        modes::table()
+    fn tick(&self) {
+        rollout::look(&mut lock(&self.heart));
     }
 
-    fn set_swaps(&self, modes: &str, peer: Peer) -> Result<Value, String> {
-        modes::set(modes, Source::Api).map_err(|_| crate::error::last())?;
-        tracing::info!(target: "cutover", "user {} set the modes {modes}", peer.uid);
-        Ok(modes::table())
+    fn metrics(&self) -> String {
+        metrics::text()
     }
 }

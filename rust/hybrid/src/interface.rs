@@ -57,6 +57,16 @@ pub extern "C" fn cutover_interface_close() {
     boundary((), swaps::interface::close);
 }
 
+/// Has the interface outlive the process, with its addresses and routes, for the one that replaces it: that takes it over
+/// when it says `CUTOVER_REPLACED` in its environment.
+///
+/// # Errors
+/// `Io` if the system refuses; the interface goes with the process then.
+#[unsafe(no_mangle)]
+pub extern "C" fn cutover_interface_keep() -> Status {
+    guarded(|| swaps::interface::keep().map_err(|error| failed(status_of(&error), error)))
+}
+
 /// Takes the place of `VLanPaInit` in the C's packet adapter, whose own looks for an interface that the C made.
 ///
 /// # Safety

@@ -12,6 +12,8 @@
 //! | `connection.rs` | a connection's configuration, its secrets, and what an error means for it |
 //! | `verify.rs` | which server certificates are accepted |
 //! | `control_socket.rs` | the control socket and the state that it shows |
+//! | `rollout.rs` | plans, rollback and memory in a running client; systemd |
+//! | `metrics.rs` | what a collector gets |
 //! | `modes.rs` | which side of each swap runs, and what was counted |
 //! | `interface.rs` | the network interface |
 //! | `batch.rs` | the packet adapter in batches, for programs that move frames themselves |
@@ -26,7 +28,9 @@ pub mod error;
 pub mod interface;
 pub mod lifecycle;
 pub mod log;
+mod metrics;
 pub mod modes;
+pub mod rollout;
 mod text;
 mod verify;
 

@@ -11,7 +11,7 @@ use switch::{ModeSpec, Source};
 pub const CUTOVER_ABI_VERSION: u32 = 1;
 
 /// The environment variable with modes that outrank the configuration, such as `new_block=shadow,*=c`.
-const MODES_VARIABLE: &str = "CUTOVER_SWAPS";
+pub(crate) const MODES_VARIABLE: &str = "CUTOVER_SWAPS";
 
 static STARTED: AtomicBool = AtomicBool::new(false);
 
@@ -59,6 +59,13 @@ fn softether_version() -> String {
     format!("{}.{:02}", version / 100, version % 100)
 }
 
+/// The version, and what tells this executable from any other: the checksum of its file. What is remembered of a build
+/// is forgotten with the next one.
+fn build_id() -> &'static str {
+    let sum = std::fs::read("/proc/self/exe").map(|bytes| format!("+{:08x}", crc32fast::hash(&bytes)));
+    format!("{}{}", env!("CARGO_PKG_VERSION"), sum.unwrap_or_default()).leak()
+}
+
 /// [`capabilities`] for people.
 pub(crate) fn describe(capabilities: &Value) -> String {
     let text = |key: &str| capabilities[key].as_str().unwrap_or("unknown").to_owned();
@@ -103,6 +110,7 @@ pub unsafe extern "C" fn cutover_init(abi_version: u32, modes: *const c_char) ->
         }
         log::start();
         switch::install_panic_hook();
+        switch::set_build_id(build_id());
         let board = modes::board();
         board.self_test_all();
         let preset = parse("the build's default", "*=rust")?;

@@ -65,7 +65,7 @@ pub(crate) fn set(modes: &str, source: Source) -> Result<(), Status> {
     apply(&spec, source)
 }
 
-/// Sets modes as a person's act, which also promotes demoted swaps: `new_block=shadow,framing=rust@10%,*=c`.
+/// Sets modes as a person's act: `new_block=shadow,framing=rust@10%,*=c`. A demoted swap stays on C.
 ///
 /// # Errors
 /// `Invalid` with the place of the mistake; nothing is set then.
@@ -77,6 +77,24 @@ pub unsafe extern "C" fn cutover_swaps_set(modes: *const c_char) -> Status {
     guarded(|| {
         // SAFETY: the caller's.
         set(unsafe { text::from_c(modes, "modes") }?, Source::Api)
+    })
+}
+
+/// Ends the demotion of every swap that `pattern` names, as a person's act. They stay on C until they are set.
+///
+/// # Errors
+/// `Invalid` if it names none; `NotFound` if none of them is demoted.
+///
+/// # Safety
+/// `pattern` is a string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cutover_swaps_promote(pattern: *const c_char) -> Status {
+    guarded(|| {
+        // SAFETY: the caller's.
+        let pattern = unsafe { text::from_c(pattern, "pattern") }?;
+        let named = board().matching(pattern).map_err(|error| failed(Status::Invalid, error))?;
+        let promoted = named.into_iter().filter_map(switch::Swap::promote).count();
+        if promoted == 0 { Err(failed(Status::NotFound, "none of these is demoted")) } else { Ok(()) }
     })
 }
 

@@ -16,6 +16,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Absent or empty: the best that the kernel grants. For comparisons.
 pub const TIER_VARIABLE: &str = "CUTOVER_TAP_TIER";
 
+/// The variable with which a client says to the process that replaces it that the interface was kept for it.
+const REPLACED_VARIABLE: &str = "CUTOVER_REPLACED";
+
 static INTERFACE: Mutex<Option<Client>> = Mutex::new(None);
 
 /// The process's interface, and the tier that a person chose.
@@ -38,6 +41,10 @@ pub fn open(config: InterfaceConfig) -> Result<(), InterfaceError> {
     *slot = None;
     let tier = chosen_tier(std::env::var_os(TIER_VARIABLE).as_deref())?.or(config.tier);
     let interface = Interface::open(InterfaceConfig { tier, ..config })?;
+    if std::env::var_os(REPLACED_VARIABLE).is_some() {
+        // The process before kept it for this one only.
+        interface.keep(interface.is_persistent())?;
+    }
     *slot = Some(Client { interface, tier });
     Ok(())
 }
@@ -54,6 +61,14 @@ fn chosen_tier(value: Option<&OsStr>) -> Result<Option<Tier>, InterfaceError> {
             Err(InterfaceError::System { action: "choose the interface's tier", source })
         }
     }
+}
+
+/// Has the interface outlive the process.
+///
+/// # Errors
+/// The system refuses.
+pub fn keep() -> Result<(), InterfaceError> {
+    client().as_ref().map_or(Ok(()), |client| client.interface.keep(true))
 }
 
 /// Drops the interface, which removes it unless it is persistent. Called when no session runs.

@@ -85,3 +85,24 @@ pub struct Line {
     /// `pure`, `cloned` or `effect`.
     pub contract: &'static str,
 }
+
+/// Swaps that belong together.
+#[derive(Clone, Copy, Debug)]
+pub struct Bond {
+    /// Their names; a build may be without some of them.
+    pub swaps: &'static [&'static str],
+    /// What they share.
+    pub reason: &'static str,
+}
+
+macro_rules! bonds {
+    ($($first:ident $(+ $more:ident)*: $reason:literal;)*) => {
+        /// Every bond of the registry.
+        pub static BONDS: &[Bond] =
+            &[$(Bond { swaps: &[stringify!($first) $(, stringify!($more))*], reason: $reason }),*];
+    };
+}
+with_bonds!(bonds);
+
+/// Effects whose side is chosen when a session begins, so that a change needs a new one.
+pub static PER_SESSION: &[&str] = &["session_main", "new_ssl_ctx", "vlan_get_packet_adapter"];

@@ -1,13 +1,15 @@
 //! Faults for the tests to find, compiled only with the feature `planted-faults` and never in a product.
 //!
 //! `CUTOVER_PLANT=mismatch` makes the Rust side of `WriteFifo` write one wrong byte; `CUTOVER_PLANT=panic` makes it
-//! panic before it has changed anything, as ADDING_A_SWAP.md demands of a cloned swap. `CUTOVER_PLANT=session` makes the
+//! panic before it has changed anything, as ADDING_A_SWAP.md demands of a cloned swap. `slow`, `endless`, `hog` and `crash`
+//! make it take milliseconds, never return, keep memory, and kill the process. `CUTOVER_PLANT=session` makes the
 //! loop of `SessionMain` panic, `CUTOVER_PLANT=session-locked` while it holds a lock of the C. All strike from the
 //! hundredth call on: late enough to be under traffic.
 
 use softether_sys::{FIFO, LIST};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// So often a call is harmless, and a turn of a session that goes seam by seam.
 pub const HARMLESS_CALLS: u32 = 100;
@@ -16,11 +18,21 @@ pub const HARMLESS_CALLS: u32 = 100;
 #[cfg(fused_path)]
 pub const HARMLESS_FUSED_TURNS: u32 = 10;
 
+/// What a slow call takes longer.
+const SLOWNESS: Duration = Duration::from_millis(2);
+
+/// What a greedy call keeps.
+const GREED_BYTES: usize = 1 << 20;
+
 #[derive(PartialEq)]
 enum Fault {
     None,
     Mismatch,
     Panic,
+    Slow,
+    Endless,
+    Hog,
+    Crash,
     Session,
     SessionLocked,
 }
@@ -30,17 +42,32 @@ fn fault() -> &'static Fault {
     FAULT.get_or_init(|| match std::env::var("CUTOVER_PLANT").as_deref() {
         Ok("mismatch") => Fault::Mismatch,
         Ok("panic") => Fault::Panic,
+        Ok("slow") => Fault::Slow,
+        Ok("endless") => Fault::Endless,
+        Ok("hog") => Fault::Hog,
+        Ok("crash") => Fault::Crash,
         Ok("session") => Fault::Session,
         Ok("session-locked") => Fault::SessionLocked,
         _ => Fault::None,
     })
 }
 
-/// Panics, if that is the fault and it is time. Called before the FIFO is changed.
+/// Does what it is to do instead of working well, if it is time. Called before the FIFO is changed.
 pub fn strike_before() {
     static CALLS: AtomicU32 = AtomicU32::new(0);
-    if *fault() == Fault::Panic && CALLS.fetch_add(1, Ordering::Relaxed) >= HARMLESS_CALLS {
-        panic!("planted");
+    if matches!(fault(), Fault::None) || CALLS.fetch_add(1, Ordering::Relaxed) < HARMLESS_CALLS {
+        return;
+    }
+    match fault() {
+        Fault::Panic => panic!("planted"),
+        Fault::Slow => std::thread::sleep(SLOWNESS),
+        Fault::Endless => loop {
+            std::hint::spin_loop();
+        },
+        // Written to, so that the kernel has to find it.
+        Fault::Hog => _ = std::hint::black_box(vec![1_u8; GREED_BYTES].leak()),
+        Fault::Crash => std::process::abort(),
+        Fault::None | Fault::Mismatch | Fault::Session | Fault::SessionLocked => {}
     }
 }
 

@@ -32,3 +32,19 @@ macro_rules! with_registry {
         }
     };
 }
+
+// What belongs together although each is a swap of its own, because one side's work is the other's input in a form that
+// only these functions know: a plan moves such functions in one step, and takes them back together.
+//
+//   <rust name> + <rust name> …: "<what they share>";
+#[allow(unused_macros, reason = "the build scripts and the benches have no use for them")]
+macro_rules! with_bonds {
+    ($lines:ident) => {
+        $lines! {
+            new_block + free_block: "one makes the BLOCK that the other frees";
+            get_next + insert_queue: "one takes from the QUEUE what the other puts in";
+            write_fifo + read_fifo + get_fifo_pointer: "they share a FIFO's place in its memory";
+            connection_send + connection_receive: "both remove lost sockets from one list";
+        }
+    };
+}

@@ -9,10 +9,13 @@
 //!    `fetch_add`.
 //! 4. A reader adds up all blocks.
 //!
-//! Every `SAMPLE_EVERY`th call of a thread is timed; times are rare enough to be shared per swap.
+//! Every `SAMPLE_EVERY`th call of a thread is timed, and the next one after [`crate::Swap::sample_next`]; times are
+//! rare enough to be shared per swap.
+//!
+//! A block also says which swap's Rust side its thread is in, for [`crate::Watch`] to find one that does not come back.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -40,12 +43,18 @@ const LANES: usize = 3;
 struct Block {
     /// Spreads the shadow draws of different threads.
     serial: u64,
+    /// The swap whose Rust side runs, as its index + 1; 0: none.
+    running: AtomicUsize,
     slots: [[AtomicU64; LANES]; MAX_SWAPS],
 }
 
 impl Block {
     const fn new(serial: u64) -> Block {
-        Block { serial, slots: [const { [const { AtomicU64::new(0) }; LANES] }; MAX_SWAPS] }
+        Block {
+            serial,
+            running: AtomicUsize::new(0),
+            slots: [const { [const { AtomicU64::new(0) }; LANES] }; MAX_SWAPS],
+        }
     }
 
     fn slot(&self, index: usize) -> &[AtomicU64; LANES] {
@@ -133,6 +142,26 @@ fn take_block() -> bool {
     true
 }
 
+/// Says that this thread enters the Rust side of the swap with this index + 1, or comes back to none (0) or to an outer
+/// one. Returns what it was in before.
+#[inline(always)]
+pub(crate) fn enter(running: usize) -> usize {
+    let Some(block) = BLOCK.get() else { return 0 };
+    let outer = block.running.load(Relaxed);
+    block.running.store(running, Relaxed);
+    outer
+}
+
+/// Every thread that is in a Rust side: the block's place, the swap's index, and the thread's calls of it so far.
+pub(crate) fn in_rust() -> Vec<(usize, usize, u64)> {
+    let pool = pool();
+    let running = pool.all.iter().enumerate().filter_map(|(place, block)| {
+        let index = block.running.load(Relaxed).checked_sub(1)?;
+        Some((place, index, block.calls(index).iter().fold(0u64, |sum, &calls| sum.wrapping_add(calls))))
+    });
+    running.collect()
+}
+
 /// Whether this thread's next call of the swap is one of the `percent` of 100 that are shadowed.
 ///
 /// Multiples of the golden ratio fall evenly at every length and do not beat with callers that come
@@ -159,10 +188,26 @@ pub(crate) fn totals(index: usize) -> [u64; LANES] {
     sums
 }
 
-/// Bucket `b` holds times of `b` significant bits, so below 2^b ns; the last holds all longer ones.
-const BUCKETS: usize = 40;
+/// Times fall into four buckets per power of two, so that a bucket's edges are at most a quarter apart. The first eight
+/// hold one nanosecond each; the last holds all longer times.
+const BUCKETS: usize = 160;
 
-/// Sampled times of one side of one swap: a sum and a histogram by powers of two.
+/// The bucket of a time.
+fn bucket_of(ns: u64) -> usize {
+    let Some(exponent) = ns.checked_ilog2().filter(|exponent| *exponent >= 3) else { return (ns & 7) as usize };
+    let quarter = (ns >> (exponent - 2)) & 3;
+    ((exponent as usize - 1) * 4 + quarter as usize).min(BUCKETS - 1)
+}
+
+/// The first time, in ns, that is too long for a bucket. The last bucket's is only a name for it.
+fn edge_of(bucket: usize) -> u64 {
+    if bucket < 8 {
+        return bucket as u64 + 1;
+    }
+    (5 + bucket as u64 % 4) << (bucket / 4 - 1)
+}
+
+/// Sampled times of one side of one swap: a sum and a histogram.
 #[derive(Debug)]
 pub(crate) struct Times {
     sum_ns: AtomicU64,
@@ -175,9 +220,8 @@ impl Times {
     }
 
     fn record(&self, ns: u64) {
-        let bits = (u64::BITS - ns.leading_zeros()) as usize;
         self.sum_ns.fetch_add(ns, Relaxed);
-        self.buckets[bits.min(BUCKETS - 1)].fetch_add(1, Relaxed);
+        self.buckets[bucket_of(ns)].fetch_add(1, Relaxed);
     }
 
     pub(crate) fn snapshot(&self) -> TimeSummary {
@@ -225,8 +269,37 @@ impl TimeSummary {
         self.sum_ns.checked_div(self.samples())
     }
 
-    /// An upper bound, in nanoseconds, of the `percent`th percentile: the edge of its bucket, a power
-    /// of two. `None` without samples.
+    /// The sum of the timed calls, in nanoseconds.
+    pub fn sum_ns(&self) -> u64 {
+        self.sum_ns
+    }
+
+    /// What was timed after `earlier`, an older summary of the same side.
+    pub fn since(&self, earlier: &TimeSummary) -> TimeSummary {
+        let mut later = self.clone();
+        later.sum_ns = later.sum_ns.saturating_sub(earlier.sum_ns);
+        for (count, before) in later.buckets.iter_mut().zip(earlier.buckets) {
+            *count = count.saturating_sub(before);
+        }
+        later
+    }
+
+    /// How many timed calls certainly took `ns` or longer.
+    pub fn at_least(&self, ns: u64) -> u64 {
+        let begins = |bucket: usize| bucket.checked_sub(1).map_or(0, edge_of);
+        self.buckets.iter().enumerate().filter(|(bucket, _)| begins(*bucket) >= ns).map(|(_, count)| count).sum()
+    }
+
+    /// How many timed calls took less than each power of two of nanoseconds, from 8 ns to 1 s; what an exporter shows.
+    pub fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        (3..=30u32).map(|exponent| {
+            let below: u64 = self.buckets.iter().take(bucket_of(1 << exponent)).sum();
+            (1 << exponent, below)
+        })
+    }
+
+    /// An upper bound, in nanoseconds, of the `percent`th percentile: the edge of its bucket, at most a quarter above.
+    /// `None` without samples.
     pub fn percentile_ns(&self, percent: u8) -> Option<u64> {
         let samples = self.samples();
         let rank = (u128::from(samples) * u128::from(percent.min(100))).div_ceil(100).max(1);
@@ -235,7 +308,7 @@ impl TimeSummary {
             below += u128::from(count);
             below >= rank
         })?;
-        Some(1 << bucket)
+        Some(edge_of(bucket))
     }
 }
 
@@ -283,8 +356,30 @@ mod tests {
         assert_eq!(summary.samples(), 6);
         assert_eq!(
             [0, 17, 34, 67, 84].map(|p| summary.percentile_ns(p)),
-            [Some(1), Some(2), Some(4), Some(1024), Some(1 << (BUCKETS - 1)),]
+            [Some(1), Some(2), Some(3), Some(1024), Some(edge_of(BUCKETS - 1))]
         );
+    }
+
+    #[test]
+    fn every_bucket_begins_where_the_one_before_ends() {
+        for bucket in 1..BUCKETS - 1 {
+            let begin = edge_of(bucket - 1);
+            assert_eq!((bucket_of(begin), bucket_of(begin - 1)), (bucket, bucket - 1), "{begin} ns");
+            assert_eq!(bucket_of(edge_of(bucket) - 1), bucket);
+        }
+    }
+
+    #[test]
+    fn what_was_timed_since_and_above_and_below() {
+        let times = Times::new();
+        let _ = [5, 100, 100].map(|ns| times.record(ns));
+        let before = times.snapshot();
+        let _ = [5000, 6, 2_000_000].map(|ns| times.record(ns));
+        let since = times.snapshot().since(&before);
+        assert_eq!((since.samples(), since.sum_ns()), (3, 2_005_006));
+        assert_eq!([0, 6, 7, 4096, 5121, 1_572_864, 2_000_001].map(|ns| since.at_least(ns)), [3, 3, 2, 2, 1, 1, 0]);
+        let below: Vec<u64> = since.cumulative().map(|(_, below)| below).collect();
+        assert_eq!((below[0], below[9], below[10], below[18]), (1, 1, 2, 3));
     }
 
     #[test]
@@ -292,8 +387,8 @@ mod tests {
         let times = Times::new();
         (0..99).for_each(|_| times.record(5));
         times.record(5000);
-        assert_eq!(times.snapshot().percentile_ns(99), Some(8));
+        assert_eq!(times.snapshot().percentile_ns(99), Some(6));
         times.record(5000);
-        assert_eq!(times.snapshot().percentile_ns(99), Some(8192));
+        assert_eq!(times.snapshot().percentile_ns(99), Some(5120));
     }
 }

@@ -1,12 +1,12 @@
 //! How one call runs: counted, on C, on both sides, or on Rust behind the panic boundary. The `swap!`
 //! macro writes the calls of these three functions, one per contract; each inlines to a load of the
-//! mode, a count and the C call, with everything rare out of line.
+//! mode, a count and the C call, with shares, shadow and everything rare out of line.
 //!
 //! All closures are taken by value: a reference to one would keep the arguments in memory, and so cost
 //! a swap on C, too.
 //!
-//! 1. `Swap::route` says which side.
-//! 2. The call is counted once, on the lane of that side; each `SAMPLE_EVERY`th is timed.
+//! 1. `Swap::route` says which side, or that `Swap::draw` has to.
+//! 2. The call is counted once, on the lane of that side; each `SAMPLE_EVERY`th is timed, and one that was asked for.
 //! 3. The side runs. After a panic of the Rust side a pure or cloned swap calls C (not counted again),
 //!    an effect returns its failure value.
 
@@ -16,6 +16,7 @@ use crate::counters::{self, Lane, Times};
 use crate::mismatch::Verdict;
 use crate::panic::guard;
 use crate::session::current_session;
+use crate::swap::Route;
 use crate::{Mode, Swap};
 
 /// Runs the C on the original inside a cloned swap's shadow function.
@@ -49,10 +50,10 @@ pub fn pure<R: Copy>(
     compare: impl Fn(&R, &R) -> Verdict,
     arguments: impl Fn() -> u64,
 ) -> R {
-    match swap.route(current_session) {
-        Mode::C => on_c(swap, c),
-        Mode::Rust => on_rust(swap, rust).unwrap_or_else(c),
-        Mode::Shadow => shadow_pure(swap, c, rust, compare, arguments),
+    match swap.route() {
+        Route::C => on_c(swap, c),
+        Route::Rust => on_rust(swap, rust).unwrap_or_else(|| fall_back(swap, c)),
+        Route::Drawn(bits) => drawn_pure(swap, bits, c, rust, compare, arguments),
     }
 }
 
@@ -66,10 +67,10 @@ pub fn cloned<R: Copy>(
     shadow: impl FnOnce(Control<'_, R>) -> Verdict,
     arguments: impl Fn() -> u64,
 ) -> R {
-    match swap.route(current_session) {
-        Mode::C => on_c(swap, c),
-        Mode::Rust => on_rust(swap, rust).unwrap_or_else(c),
-        Mode::Shadow => shadow_cloned(swap, c, shadow, arguments),
+    match swap.route() {
+        Route::C => on_c(swap, c),
+        Route::Rust => on_rust(swap, rust).unwrap_or_else(|| fall_back(swap, c)),
+        Route::Drawn(bits) => drawn_cloned(swap, bits, c, rust, shadow, arguments),
     }
 }
 
@@ -82,10 +83,10 @@ pub fn effect<R>(
     rust: impl Fn() -> R,
     failure: impl FnOnce() -> R,
 ) -> R {
-    match swap.route(session) {
-        // `Swap::set` lets no effect be shadowed.
-        Mode::C | Mode::Shadow => on_c(swap, c),
-        Mode::Rust => on_rust(swap, rust).unwrap_or_else(failure),
+    match swap.route() {
+        Route::C => on_c(swap, c),
+        Route::Rust => on_rust(swap, rust).unwrap_or_else(failure),
+        Route::Drawn(bits) => drawn_effect(swap, bits, session, c, rust, failure),
     }
 }
 
@@ -110,25 +111,91 @@ fn rarely<R>(swap: &'static Swap, lane: Lane, call: impl FnOnce() -> R) -> R {
     if !counters::finish_count(swap.info().index, lane) {
         return call();
     }
+    timed(swap, lane, call)
+}
+
+fn timed<R>(swap: &'static Swap, lane: Lane, call: impl FnOnce() -> R) -> R {
     let times = swap.times();
     counters::timed(if lane == Lane::Rust { &times.rust } else { &times.c }, call)
 }
 
-/// Counts a shadowed call; true if both sides are to be timed.
-fn count_shadow(swap: &'static Swap) -> bool {
+/// C serves what Rust gave up.
+#[cold]
+fn fall_back<R>(swap: &'static Swap, c: impl FnOnce() -> R) -> R {
+    swap.fell_back();
+    c()
+}
+
+/// Counts a call; true if it is to be timed.
+fn count_drawn(swap: &'static Swap, lane: Lane, sample: bool) -> bool {
     let index = swap.info().index;
-    !counters::count(index, Lane::Shadow) && counters::finish_count(index, Lane::Shadow)
+    let due = !counters::count(index, lane) && counters::finish_count(index, lane);
+    due || sample
+}
+
+fn drawn<R>(swap: &'static Swap, lane: Lane, sample: bool, call: impl FnOnce() -> R) -> R {
+    if count_drawn(swap, lane, sample) { timed(swap, lane, call) } else { call() }
 }
 
 #[inline(never)]
-fn shadow_pure<R: Copy>(
+fn drawn_pure<R: Copy>(
     swap: &'static Swap,
+    bits: u16,
     c: impl Fn() -> R,
     rust: impl Fn() -> R,
     compare: impl Fn(&R, &R) -> Verdict,
     arguments: impl Fn() -> u64,
 ) -> R {
-    let sampled = count_shadow(swap);
+    let (mode, sample) = swap.draw(bits, current_session);
+    match mode {
+        Mode::C => drawn(swap, Lane::C, sample, c),
+        Mode::Rust => guard(swap, || drawn(swap, Lane::Rust, sample, rust)).unwrap_or_else(|| fall_back(swap, c)),
+        Mode::Shadow => shadow_pure(swap, sample, c, rust, compare, arguments),
+    }
+}
+
+#[inline(never)]
+fn drawn_cloned<R: Copy>(
+    swap: &'static Swap,
+    bits: u16,
+    c: impl Fn() -> R,
+    rust: impl Fn() -> R,
+    shadow: impl FnOnce(Control<'_, R>) -> Verdict,
+    arguments: impl Fn() -> u64,
+) -> R {
+    let (mode, sample) = swap.draw(bits, current_session);
+    match mode {
+        Mode::C => drawn(swap, Lane::C, sample, c),
+        Mode::Rust => guard(swap, || drawn(swap, Lane::Rust, sample, rust)).unwrap_or_else(|| fall_back(swap, c)),
+        Mode::Shadow => shadow_cloned(swap, sample, c, shadow, arguments),
+    }
+}
+
+#[inline(never)]
+fn drawn_effect<R>(
+    swap: &'static Swap,
+    bits: u16,
+    session: impl FnOnce() -> u64,
+    c: impl Fn() -> R,
+    rust: impl Fn() -> R,
+    failure: impl FnOnce() -> R,
+) -> R {
+    match swap.draw(bits, session) {
+        // `Swap::set` lets no effect be shadowed.
+        (Mode::C | Mode::Shadow, sample) => drawn(swap, Lane::C, sample, c),
+        (Mode::Rust, sample) => guard(swap, || drawn(swap, Lane::Rust, sample, rust)).unwrap_or_else(failure),
+    }
+}
+
+fn shadow_pure<R: Copy>(
+    swap: &'static Swap,
+    sample: bool,
+    c: impl Fn() -> R,
+    rust: impl Fn() -> R,
+    compare: impl Fn(&R, &R) -> Verdict,
+    arguments: impl Fn() -> u64,
+) -> R {
+    let sampled = count_drawn(swap, Lane::Shadow, sample);
     let control = if sampled { counters::timed(&swap.times().c, c) } else { c() };
     let verdict = guard(swap, || {
         let candidate = if sampled { counters::timed(&swap.times().rust, rust) } else { rust() };
@@ -138,14 +205,14 @@ fn shadow_pure<R: Copy>(
     control
 }
 
-#[inline(never)]
 fn shadow_cloned<R: Copy>(
     swap: &'static Swap,
+    sample: bool,
     c: impl Fn() -> R,
     shadow: impl FnOnce(Control<'_, R>) -> Verdict,
     arguments: impl Fn() -> u64,
 ) -> R {
-    let times = count_shadow(swap).then_some(&swap.times().c);
+    let times = count_drawn(swap, Lane::Shadow, sample).then_some(&swap.times().c);
     let result = Cell::new(None);
     let control = Control { c: &c, result: &result, times };
     let verdict = guard(swap, || shadow(control));

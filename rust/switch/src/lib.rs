@@ -2,8 +2,8 @@
 //!
 //! A *swap* is a function that exists twice in one binary. Its exported symbol is a dispatcher, written
 //! by [`swap!`], which reads the swap's mode and calls C (`c`), Rust behind a panic boundary (`rust`),
-//! or both and compares (`shadow`). A mismatch or a panic demotes the swap to C for the process; only a
-//! person promotes it again. This crate knows nothing of SoftEther and contains no C.
+//! or both and compares (`shadow`). A mismatch or a panic demotes the swap to C; only a person promotes
+//! it again. This crate knows nothing of SoftEther and contains no C.
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -16,6 +16,8 @@
 //! | `counters.rs` | per-thread counts and sampled times |
 //! | `mismatch.rs` | comparators, differences, redacted records |
 //! | `panic.rs` | the panic boundary and hook |
+//! | `watch.rs` | finding a Rust side that does not come back |
+//! | `crash.rs` | which swap ran when the process crashed |
 //! | `switchboard.rs` | all swaps of a build: applying a spec, self-tests, JSON |
 //!
 //! # Example
@@ -94,6 +96,7 @@
 //! ```
 
 mod counters;
+mod crash;
 #[doc(hidden)]
 pub mod dispatch;
 mod mismatch;
@@ -104,8 +107,10 @@ mod spec;
 mod swap;
 mod swap_macro;
 mod switchboard;
+mod watch;
 
 pub use counters::{MAX_SWAPS, SAMPLE_EVERY, TimeSummary};
+pub use crash::record_crashes;
 pub use dispatch::Control;
 pub use mismatch::{
     Difference, Kind, MismatchRecord, Shape, Shaped, Sides, Verdict, build_id, compare_bytes, compare_results, digest,
@@ -113,7 +118,8 @@ pub use mismatch::{
 };
 pub use mode::{Contract, Mode, Setting, Source, UnknownMode};
 pub use panic::{guard, install_panic_hook};
-pub use session::{SessionGuard, current_session, enter_session};
+pub use session::{SessionGuard, current_session, enter_session, is_within};
 pub use spec::{ModeSpec, SpecEntry, SpecError, Specificity};
 pub use swap::{Counters, Info, RECORDS_MAX, Refusal, SelfTest, Status, Swap};
 pub use switchboard::{Calls, Entry, Failure, Report, SwapReport, Switchboard};
+pub use watch::{Stuck, Watch};

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-/// Which side serves a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+/// Which side serves a call. Ordered as a rollout goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum Mode {
@@ -85,7 +85,7 @@ pub enum Source {
     Config,
     /// The environment, `CUTOVER_SWAPS`.
     Environment,
-    /// A person or a plan at run time: the control API. Only this source may undo a demotion.
+    /// A person or a plan at run time: the control API.
     Api,
 }
 
@@ -141,14 +141,17 @@ impl Setting {
         self.percent
     }
 
+    /// Beside the setting in its word: the next call is to be timed, whoever makes it.
+    pub(crate) const SAMPLE: u16 = 0x80;
+
     /// Both fields in one word, so that a dispatcher reads them in one load and never apart.
     pub(crate) const fn to_bits(self) -> u16 {
         (self.mode as u16) | ((self.percent as u16) << 8)
     }
 
-    /// The setting of a word made by [`Setting::to_bits`].
+    /// The setting of a word made by [`Setting::to_bits`], with or without [`Setting::SAMPLE`].
     pub(crate) const fn from_bits(bits: u16) -> Setting {
-        let [mode, percent] = bits.to_le_bytes();
+        let [mode, percent] = (bits & !Setting::SAMPLE).to_le_bytes();
         let mode = match mode {
             1 => Mode::Shadow,
             2 => Mode::Rust,
@@ -200,6 +203,7 @@ mod tests {
             for percent in 0..=100 {
                 let setting = Setting::share(mode, percent).unwrap();
                 assert_eq!(Setting::from_bits(setting.to_bits()), setting);
+                assert_eq!(Setting::from_bits(setting.to_bits() | Setting::SAMPLE), setting);
             }
             assert_eq!(Setting::share(mode, 101), None);
             assert_eq!(Setting::share(mode, 255), None);

@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
 
-use crate::Swap;
+use crate::{Swap, counters};
 
 #[cfg(panic = "abort")]
 compile_error!("the panic boundary needs panic = \"unwind\" in the cargo profile");
@@ -25,9 +25,11 @@ thread_local! {
 #[inline(always)]
 pub fn guard<R>(swap: &'static Swap, rust: impl FnOnce() -> R) -> Option<R> {
     let outer = RUNNING.replace(Some(swap));
+    let outer_index = counters::enter(swap.info().index + 1);
     // Nothing that a panic may have left half changed is looked at again except by the swapped
     // function's own contract: pure has no state, cloned writes back last, effect is not rerun.
     let result = panic::catch_unwind(AssertUnwindSafe(rust));
+    counters::enter(outer_index);
     RUNNING.set(outer);
     match result {
         Ok(result) => Some(result),
@@ -44,6 +46,11 @@ fn caught(swap: &Swap, payload: Box<dyn Any + Send>) {
     // Dropping a payload runs unknown code, which could panic again outside the boundary.
     std::mem::forget(payload);
     swap.panicked(&take_location());
+}
+
+/// The swap whose Rust side this thread runs. Allowed in a signal handler.
+pub(crate) fn running() -> Option<&'static Swap> {
+    RUNNING.get()
 }
 
 /// Prints panics of swapped code as swap and location only: their message may quote traffic. Other

@@ -41,7 +41,7 @@ impl Drop for SessionGuard {
 /// Whether session `id` is among the first `percent` of 100. Stable over calls, processes and
 /// builds; growing the percentage only adds sessions. It does not depend on the swap: swaps at the
 /// same percentage take the same sessions, so that a session can run whole on one side.
-pub(crate) fn is_within(id: u64, percent: u8) -> bool {
+pub fn is_within(id: u64, percent: u8) -> bool {
     let drawn = (u128::from(mix(id)) * 100) >> 64;
     drawn < u128::from(percent)
 }

@@ -42,6 +42,7 @@ pub struct Swap {
     mismatches: AtomicU64,
     panics: AtomicU64,
     demotions: AtomicU64,
+    fallbacks: AtomicU64,
     times: Sides<Times>,
     records: Mutex<Vec<MismatchRecord>>,
 }
@@ -91,8 +92,8 @@ pub enum Refusal {
         /// Who set it.
         by: Source,
     },
-    /// It was demoted; only [`Source::Api`] may promote it.
-    #[error("{name} was demoted to c ({reason}); only a person may promote it")]
+    /// It was demoted; only [`Swap::promote`] ends that.
+    #[error("{name} was demoted to c ({reason}); `cutover swaps promote {name}` ends that")]
     Demoted {
         /// The swap.
         name: &'static str,
@@ -124,8 +125,19 @@ pub struct Counters {
     pub panics: u64,
     /// How often it was taken back to C by a mismatch, a panic or [`Swap::demote`].
     pub demotions: u64,
+    /// Calls given to Rust that C served in the end, after a panic or because Rust does not know the case.
+    pub fallbacks: u64,
     /// Sampled times of each side.
     pub times: Sides<TimeSummary>,
+}
+
+/// Where a call goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Route {
+    C,
+    Rust,
+    /// [`Swap::draw`] decides, by these bits.
+    Drawn(u16),
 }
 
 /// A swap's modes and evidence, read at one moment.
@@ -158,6 +170,7 @@ impl Swap {
             mismatches: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             demotions: AtomicU64::new(0),
+            fallbacks: AtomicU64::new(0),
             times: Sides { c: Times::new(), rust: Times::new() },
             records: Mutex::new(Vec::new()),
         }
@@ -186,8 +199,6 @@ impl Swap {
 
     /// Sets which side serves from now on; running calls end where they began.
     ///
-    /// `shadow` and `rust` from [`Source::Api`] end a demotion.
-    ///
     /// # Errors
     /// A [`Refusal`]; the swap is then as it was.
     pub fn set(&self, setting: Setting, source: Source) -> Result<(), Refusal> {
@@ -203,11 +214,8 @@ impl Swap {
             if let SelfTest::Failed(reason) = &state.self_test {
                 return Err(Refusal::SelfTestFailed { name, reason: reason.clone() });
             }
-            match &state.demotion {
-                Some(reason) if source < Source::Api => {
-                    return Err(Refusal::Demoted { name, reason: reason.clone() });
-                }
-                _ => state.demotion = None,
+            if let Some(reason) = &state.demotion {
+                return Err(Refusal::Demoted { name, reason: reason.clone() });
             }
         }
         state.wanted = setting;
@@ -229,7 +237,31 @@ impl Swap {
             self.put_in_force(&state);
         }
         self.demotions.fetch_add(1, Relaxed);
-        tracing::warn!(swap = self.info.name, reason, "swap demoted to c");
+        let session = session::current_session();
+        let session = (session != 0).then_some(session);
+        tracing::warn!(swap = self.info.name, session, reason, "swap demoted to c");
+    }
+
+    /// Ends a demotion, which is a person's act. The swap stays on C until it is set; returns why it was demoted, if it
+    /// was.
+    pub fn promote(&self) -> Option<String> {
+        let mut state = self.state();
+        let reason = state.demotion.take()?;
+        state.wanted = Setting::C;
+        state.source = Source::Api;
+        self.put_in_force(&state);
+        Some(reason)
+    }
+
+    /// Has the next call timed, whatever [`SAMPLE_EVERY`](crate::SAMPLE_EVERY) says: so that a side that is called
+    /// rarely, or has become slow, is seen soon.
+    pub fn sample_next(&self) {
+        self.in_force.fetch_or(Setting::SAMPLE, Relaxed);
+    }
+
+    /// Counts that C served a call that was given to Rust. For shims whose Rust side does not know a case.
+    pub fn fell_back(&self) {
+        self.fallbacks.fetch_add(1, Relaxed);
     }
 
     /// Which side a session that starts now is to run on: for effects, which are chosen once per
@@ -252,6 +284,7 @@ impl Swap {
             mismatches: self.mismatches.load(Relaxed),
             panics: self.panics.load(Relaxed),
             demotions: self.demotions.load(Relaxed),
+            fallbacks: self.fallbacks.load(Relaxed),
             times: Sides { c: self.times.c.snapshot(), rust: self.times.rust.snapshot() },
         }
     }
@@ -261,27 +294,32 @@ impl Swap {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Which side serves this call. `session` is asked only where a percentage needs it.
+    /// Which side serves this call.
     #[inline(always)]
-    pub(crate) fn route(&self, session: impl FnOnce() -> u64) -> Mode {
+    pub(crate) fn route(&self) -> Route {
         const C: u16 = Setting::C.to_bits();
         const RUST: u16 = Setting::RUST.to_bits();
         match self.in_force.load(Relaxed) {
-            C => Mode::C,
-            RUST => Mode::Rust,
-            bits => self.draw(Setting::from_bits(bits), session()),
+            C => Route::C,
+            RUST => Route::Rust,
+            bits => Route::Drawn(bits),
         }
     }
 
-    #[inline(never)]
-    fn draw(&self, setting: Setting, session: u64) -> Mode {
+    /// Which side serves a call of a share, of shadow, or one that is to be timed (then true). `session` is asked only
+    /// where a percentage needs it.
+    pub(crate) fn draw(&self, bits: u16, session: impl FnOnce() -> u64) -> (Mode, bool) {
+        let setting = Setting::from_bits(bits);
         let percent = setting.percent();
         let drawn = match setting.mode() {
             Mode::C => false,
-            Mode::Rust => session::is_within(session, percent),
+            Mode::Rust => percent >= 100 || session::is_within(session(), percent),
             Mode::Shadow => counters::is_shadow_turn(self.info.index, percent),
         };
-        if drawn { setting.mode() } else { Mode::C }
+        let mode = if drawn { setting.mode() } else { Mode::C };
+        let wanted = bits & Setting::SAMPLE != 0;
+        // Of several threads that see the wish one fulfils it.
+        (mode, wanted && self.in_force.fetch_and(!Setting::SAMPLE, Relaxed) & Setting::SAMPLE != 0)
     }
 
     pub(crate) fn times(&self) -> &Sides<Times> {

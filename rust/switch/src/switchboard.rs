@@ -80,9 +80,7 @@ impl Switchboard {
     /// # Errors
     /// A pattern that names nothing, or `shadow` for an effect that is named itself. Nothing is set.
     pub fn apply(&self, spec: &ModeSpec, source: Source) -> Result<Vec<Refusal>, SpecError> {
-        for entry in spec.entries() {
-            self.check(spec, entry)?;
-        }
+        self.check(spec)?;
         let mut refusals = Vec::new();
         for swap in self.swaps() {
             if let Some(entry) = spec.entry_for(swap.info()) {
@@ -92,7 +90,15 @@ impl Switchboard {
         Ok(refusals)
     }
 
-    fn check(&self, spec: &ModeSpec, entry: &SpecEntry) -> Result<(), SpecError> {
+    /// Whether [`Switchboard::apply`] would take `spec`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check(&self, spec: &ModeSpec) -> Result<(), SpecError> {
+        spec.entries().iter().try_for_each(|entry| self.check_entry(spec, entry))
+    }
+
+    fn check_entry(&self, spec: &ModeSpec, entry: &SpecEntry) -> Result<(), SpecError> {
         let mut named = self.swaps().filter_map(|swap| Some((entry.specificity(swap.info())?, swap))).peekable();
         if named.peek().is_none() && entry.pattern() != "*" {
             return Err(spec.error_at(entry, self.unknown(entry.pattern())));
@@ -104,6 +110,21 @@ impl Switchboard {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The swaps that a name, a group, a glob over names or `*` names.
+    ///
+    /// # Errors
+    /// None are, or it is no pattern; says what would be right.
+    pub fn matching(&self, pattern: &str) -> Result<Vec<&'static Swap>, String> {
+        let entry = ModeSpec::parse(&format!("{pattern}=c")).ok().filter(|spec| spec.entries().len() == 1);
+        let named = |swap: &&'static Swap| {
+            entry
+                .as_ref()
+                .is_some_and(|spec| spec.entries().iter().any(|entry| entry.specificity(swap.info()).is_some()))
+        };
+        let found: Vec<&'static Swap> = self.swaps().filter(named).collect();
+        if found.is_empty() { Err(format!("\"{pattern}\": {}", self.unknown(pattern))) } else { Ok(found) }
     }
 
     fn unknown(&self, pattern: &str) -> String {
@@ -172,9 +193,9 @@ fn self_test(entry: &Entry) -> Result<(), Failure> {
 ///   "name": "new_block", "symbol": "NewBlock", "file": "Cedar/Connection.c", "group": "framing",
 ///   "contract": "cloned", "mode": "rust", "percent": 100, "source": "config",
 ///   "demoted": null, "self_test": "passed",
-///   "calls": {"c": 0, "rust": 2048, "shadow": 0}, "mismatches": 0, "panics": 0, "demotions": 0,
+///   "calls": {"c": 0, "rust": 2048, "shadow": 0}, "mismatches": 0, "panics": 0, "demotions": 0, "fallbacks": 0,
 ///   "ns": {"c": {"samples": 0, "mean": null, "p99": null},
-///          "rust": {"samples": 2, "mean": 70, "p99": 128}},
+///          "rust": {"samples": 2, "mean": 70, "p99": 80}},
 ///   "records": []}]}
 /// ```
 #[derive(Clone, Debug, Serialize)]
@@ -218,6 +239,8 @@ pub struct SwapReport {
     pub panics: u64,
     /// How often it was demoted.
     pub demotions: u64,
+    /// Calls given to Rust that C served in the end.
+    pub fallbacks: u64,
     /// Sampled nanoseconds per call: samples, mean, and an upper bound of the 99th percentile.
     pub ns: Sides<TimeSummary>,
     /// The first mismatches.
@@ -258,6 +281,7 @@ impl SwapReport {
             mismatches: counters.mismatches,
             panics: counters.panics,
             demotions: counters.demotions,
+            fallbacks: counters.fallbacks,
             ns: counters.times,
             records: swap.records(),
         }

@@ -111,14 +111,14 @@ fn shadow_for_a_group_or_all_passes_effects_over() {
 }
 
 #[test]
-fn a_demotion_outlives_weaker_sources_and_ends_with_a_person() {
+fn a_demotion_outlives_every_setting_and_ends_with_a_promotion() {
     let board = board!(50);
     let swap = board.find("new_block").unwrap();
     swap.set(Setting::RUST, Source::Config).unwrap();
     swap.demote("first reason");
     swap.demote("second reason");
     assert_eq!(swap.counters().demotions, 1);
-    for source in [Source::Config, Source::Environment] {
+    for source in [Source::Config, Source::Environment, Source::Api] {
         for setting in [Setting::RUST, Setting::SHADOW, Setting::share(Mode::Rust, 0).unwrap()] {
             let refused = swap.set(setting, source).unwrap_err();
             let reason = "first reason".to_owned();
@@ -126,10 +126,12 @@ fn a_demotion_outlives_weaker_sources_and_ends_with_a_person() {
         }
         swap.set(Setting::C, source).unwrap();
     }
-    swap.set(Setting::C, Source::Api).unwrap();
     assert_eq!(swap.status().demoted.as_deref(), Some("first reason"), "c is no promotion");
+    assert_eq!(swap.promote().as_deref(), Some("first reason"));
+    assert_eq!((swap.status().demoted, swap.setting()), (None, Setting::C), "promoted swaps wait to be set");
+    assert_eq!(swap.promote(), None);
     swap.set(Setting::RUST, Source::Api).unwrap();
-    assert_eq!((swap.status().demoted, swap.setting()), (None, Setting::RUST));
+    assert_eq!(swap.setting(), Setting::RUST);
     swap.demote("again");
     assert_eq!((swap.counters().demotions, swap.setting()), (2, Setting::C));
 }
@@ -150,6 +152,23 @@ fn a_failed_self_test_keeps_a_swap_on_c_whoever_asks() {
 }
 
 #[test]
+fn patterns_name_swaps_groups_and_globs() {
+    let board = board!(90);
+    let names = |pattern: &str| {
+        board.matching(pattern).map(|swaps| swaps.iter().map(|swap| swap.info().name).collect::<Vec<_>>())
+    };
+    assert_eq!(names("*"), Ok(vec!["write_fifo", "new_block", "session_main"]));
+    assert_eq!(names("new_block"), Ok(vec!["new_block"]));
+    assert_eq!(names("session"), Ok(vec!["session_main"]));
+    assert_eq!(names("*_fifo"), Ok(vec!["write_fifo"]));
+    for wrong in ["new_blok", "", "a=c,b", "NewBlock", "new_block=rust"] {
+        let error = names(wrong).unwrap_err();
+        assert!(error.contains(wrong), "{error}");
+    }
+    assert!(names("new_blok").unwrap_err().contains("did you mean \"new_block\""));
+}
+
+#[test]
 fn the_json_has_its_documented_shape() {
     let board = board!(70, || Err("they differ".to_owned()), passes);
     board.self_test_all();
@@ -164,7 +183,7 @@ fn the_json_has_its_documented_shape() {
         "contract": "cloned", "mode": "c", "percent": 100, "source": "environment",
         "demoted": "panic at \"x\":1:2", "self_test": "passed",
         "calls": {"c": 0, "rust": 0, "shadow": 0},
-        "mismatches": 0, "panics": 0, "demotions": 1,
+        "mismatches": 0, "panics": 0, "demotions": 1, "fallbacks": 0,
         "ns": {
             "c": {"samples": 0, "mean": null, "p99": null},
             "rust": {"samples": 0, "mean": null, "p99": null},

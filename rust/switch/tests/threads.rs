@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use switch::dispatch;
-use switch::{Contract, Info, Mode, Setting, Source, Swap};
+use switch::{Contract, Entry, Info, Mode, Setting, Source, Swap, Switchboard, Watch};
 
 const fn swap(index: usize, name: &'static str) -> Swap {
     let contract = Contract::Pure;
@@ -168,4 +168,69 @@ fn a_switch_is_seen_by_the_next_call() {
             assert_eq!((counters.calls_rust, counters.calls_c), (round / 2 + 1, round.div_ceil(2)));
         }
     });
+}
+
+/// One thread hangs in the Rust side of an inner swap, others are busy in swaps of their own: only the first is found,
+/// not before its time, and not the outer swap, which is an effect and may take as long as it likes.
+#[test]
+fn a_rust_side_that_hangs_is_found_and_busy_ones_are_not() {
+    const EFFECT: Contract = Contract::Effect;
+    static OUTER: Swap =
+        Swap::new(Info { index: 20, name: "outer", symbol: "", file: "", group: "threads", contract: EFFECT });
+    static HUNG: Swap = swap(21, "hung");
+    static BUSY: Swap = swap(22, "busy");
+    const fn entry(swap: &'static Swap, contract: Contract) -> Entry {
+        Entry { swap, symbol: "", contract, self_test: || Ok(()), c_address: || 0, rust_address: || 0 }
+    }
+    static ENTRIES: [Entry; 3] = [entry(&OUTER, EFFECT), entry(&HUNG, Contract::Pure), entry(&BUSY, Contract::Pure)];
+    static LIST: [&Entry; 3] = [&ENTRIES[0], &ENTRIES[1], &ENTRIES[2]];
+    let board = Switchboard::new(&LIST);
+    for swap in [&OUTER, &HUNG, &BUSY] {
+        swap.set(Setting::RUST, Source::Api).unwrap();
+    }
+    let (inside, done) = (Barrier::new(2), AtomicBool::new(false));
+    let limit = Duration::from_secs(2);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // The thread's first call takes its block; from the second on it is seen.
+            call(&HUNG);
+            let wait = || {
+                inside.wait();
+                while !done.load(Ordering::Relaxed) {
+                    thread::yield_now();
+                }
+                5
+            };
+            let hang = || dispatch::pure(&HUNG, || 5, wait, switch::compare_results, || 0);
+            dispatch::effect(&OUTER, || 0, hang, hang, || 0);
+        });
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                call(&BUSY);
+            }
+        });
+        inside.wait();
+        let start = Instant::now();
+        let looks = |milliseconds: &[u64]| {
+            let mut watch = Watch::default();
+            let look = |ms: &u64| {
+                // Time is an argument here, so the busy thread has to show first that it goes on.
+                let before = calls(&BUSY);
+                while calls(&BUSY) < before + 2 {
+                    thread::yield_now();
+                }
+                watch.look(&board, start + Duration::from_millis(*ms), limit)
+            };
+            milliseconds.iter().map(look).collect::<Vec<_>>()
+        };
+        // The pause before 9 s is too long to say anything.
+        let found: Vec<usize> = looks(&[0, 1000, 1900, 2000, 2500, 9000, 9100]).iter().map(Vec::len).collect();
+        let last = looks(&[0, 1000, 2000]).pop();
+        // Before anything is asserted: a thread that is waited for must be able to end.
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(found, [0, 0, 0, 1, 1, 0, 0]);
+        let stuck = last.expect("three looks")[0];
+        assert_eq!((stuck.swap.info().name, stuck.since), ("hung", limit));
+    });
+    assert!(Watch::default().look(&board, Instant::now(), Duration::ZERO).is_empty(), "all have come back");
 }

@@ -308,6 +308,16 @@ impl Interface {
         kept.map_err(|e| from_errno("make the interface as persistent as it was", e))
     }
 
+    /// Has the interface stay, or go, when its last descriptor is closed, whatever its configuration says.
+    pub fn keep(&self, kept: bool) -> Result<(), InterfaceError> {
+        sys::set_persistent(self.fd()?, kept).map_err(|e| from_errno("keep the interface", e))
+    }
+
+    /// Whether its configuration has it stay.
+    pub fn is_persistent(&self) -> bool {
+        self.config.persistent
+    }
+
     /// Its name when it was opened or last put into another tier; [`Interface::status`] has the present one.
     pub fn name(&self) -> &str {
         &self.config.name
