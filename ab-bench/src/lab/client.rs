@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::ifaddrs::getifaddrs;
+use nix::net::if_::InterfaceFlags;
 use nix::sys::signal::Signal;
 use nix::time::clock_getcpuclockid;
 use nix::unistd::{Pid, SysconfVar, sysconf};
@@ -408,11 +409,13 @@ fn log_path(dir: &Path) -> PathBuf {
     dir.join("client.log")
 }
 
-/// Whether the interface is there with this address (asked in the caller's network namespace).
+/// Whether the interface is up with this address (asked in the caller's network namespace). A client gives it the address
+/// first, and no route leads to an interface that is down.
 fn has_address(interface: &str, address: Ipv4Addr) -> bool {
     getifaddrs().is_ok_and(|mut all| {
         all.any(|entry| {
             entry.interface_name == interface
+                && entry.flags.contains(InterfaceFlags::IFF_UP)
                 && entry.address.as_ref().and_then(|a| a.as_sockaddr_in()).is_some_and(|a| a.ip() == address)
         })
     })
