@@ -152,7 +152,7 @@ impl Links {
             let is_over = |link: &&Link| {
                 let timers = link.timers();
                 if let Some(lost) = link.lost() {
-                    tracing::info!(reason = %lost, "a connection is lost");
+                    tracing::warn!(reason = %lost, "a connection is lost");
                 }
                 link.lost().is_some() || timers.is_dead(now, s.Timeout, Role::Client) || timers.is_worn_out(now)
             };
