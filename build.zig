@@ -7,6 +7,8 @@
 //!   drill                  the cutover drill: a rollout under load, with every planted fault
 //!   bench                  the micro-benchmarks of every swap
 //!   test                   every test, with those end to end
+//!   test-mayaqua           the tests and the example of the Zig module mayaqua, which the step above runs too
+//!   mayaqua                libmayaqua, its header and its pkg-config file; -- --prefix FOLDER says where
 //!   header                 the generated files that are committed, anew
 //!   fmt                    all of the source, formatted
 //!   ci                     what CI runs: formatting, lints, tests
@@ -16,6 +18,7 @@
 const std = @import("std");
 const Step = std.Build.Step;
 const Client = @import("zig/build/client.zig").Client;
+const Mayaqua = @import("zig/build/mayaqua.zig").Mayaqua;
 const Options = @import("zig/build/options.zig").Options;
 
 pub fn build(b: *std.Build) void {
@@ -57,6 +60,10 @@ pub fn build(b: *std.Build) void {
     planted.install(b, &rust_test.step, "cutover-planted");
     Client.build(b, target, .{ .impl = .rust, .swaps = "framing" }).install(b, &rust_test.step, "cutover-framing");
     rust_test.step.dependOn(&zig_test.step);
+    const mayaqua: Mayaqua = .build(b, target, options);
+    const mayaqua_test = b.step("test-mayaqua", "Run the tests and the example of the Zig module mayaqua");
+    mayaqua.addTests(b, target, options, mayaqua_test);
+    rust_test.step.dependOn(mayaqua_test);
     // Ten million random frames each way through framing in C and in Rust; the tests above take one million.
     const frames_test = cargo(b, "test", &.{ "--release", "-p", "swaps", "--test", "differential", "connection_" });
     frames_test.setEnvironmentVariable("CUTOVER_TEST_FRAMES", "10000000");
@@ -64,11 +71,17 @@ pub fn build(b: *std.Build) void {
     const run_tests = b.step("test", "Run every test, with those end to end");
     run_tests.dependOn(&frames_test.step);
 
-    const bless = cargo(b, "test", &.{ "-p", "hybrid", "--test", "generated" });
-    bless.setEnvironmentVariable("CUTOVER_BLESS", "1");
-    b.step("header", "Write the generated files anew: cutover.h, docs/SWAPS.md").dependOn(&bless.step);
+    const install_mayaqua = b.addSystemCommand(&.{"rust/mayaqua-ffi/install"});
+    install_mayaqua.setCwd(b.path("."));
+    install_mayaqua.stdio = .inherit;
+    install_mayaqua.addPassthruArgs();
+    b.step("mayaqua", "Install libmayaqua: ./zigw build mayaqua -- --prefix /usr/local").dependOn(&install_mayaqua.step);
 
-    const zig_files: []const []const u8 = &.{ "build.zig", "build.zig.zon", "zig" };
+    const bless = cargo(b, "test", &.{ "-p", "hybrid", "-p", "mayaqua-ffi", "--test", "generated" });
+    bless.setEnvironmentVariable("CUTOVER_BLESS", "1");
+    b.step("header", "Write the generated files anew: cutover.h, mayaqua_ffi.h, docs/SWAPS.md").dependOn(&bless.step);
+
+    const zig_files: []const []const u8 = &.{ "build.zig", "build.zig.zon", "zig", "examples" };
     const format = b.step("fmt", "Format all of the source");
     format.dependOn(&b.addFmt(.{ .paths = b.pathList(zig_files) }).step);
     format.dependOn(&cargo(b, "fmt", &.{"--all"}).step);

@@ -18,7 +18,11 @@ shift
 
 export PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
 command -v cargo >/dev/null || { echo "no cargo: run ./zigw, which says how to install it" >&2; exit 1; }
-[ -n "${SOFTETHER_SRC:-}" ] || vendor/fetch >&2
+# libmayaqua has none of SoftEther's C in it.
+case " $* " in
+    *" mayaqua-ffi "*) ;;
+    *) [ -n "${SOFTETHER_SRC:-}" ] || vendor/fetch >&2 ;;
+esac
 cargo build --locked "$@"
 mkdir -p "$out"
 for file in "${files[@]}"; do

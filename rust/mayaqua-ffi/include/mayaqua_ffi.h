@@ -187,9 +187,6 @@ typedef struct MayaquaQueue {
   uint64_t id;
 } MayaquaQueue;
 
-// Every status.
-#define MayaquaStatus_ALL { MayaquaStatus_Ok, MayaquaStatus_NotFound, MayaquaStatus_Io, MayaquaStatus_BadHandle, MayaquaStatus_NoMemory, MayaquaStatus_Busy, MayaquaStatus_Exists, MayaquaStatus_Invalid, MayaquaStatus_NoSpace, MayaquaStatus_AbiMismatch, MayaquaStatus_BadMessage, MayaquaStatus_Overflow, MayaquaStatus_Unsupported, MayaquaStatus_NotInitialized, MayaquaStatus_Panicked, }
-
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -230,7 +227,7 @@ MayaquaStatus mayaqua_buf_write(struct MayaquaBuf buf,
 //
 // # Safety
 //
-// `size` initialised bytes at `data` and a `size_t` at `read` may be written.
+// `size` bytes at `data` and a `size_t` at `read` may be written.
 MayaquaStatus mayaqua_buf_read(struct MayaquaBuf buf,
                                uint8_t *data,
                                size_t size,
@@ -373,11 +370,8 @@ MayaquaStatus mayaqua_fifo_write(struct MayaquaFifo fifo, const uint8_t *data, s
 //
 // # Safety
 //
-// `data` is null, or `size` initialised bytes there may be written; a `size_t` at `read` may be written.
-MayaquaStatus mayaqua_fifo_read(struct MayaquaFifo fifo,
-                                uint8_t *data,
-                                size_t size,
-                                size_t *read);
+// `data` is null, or `size` bytes there may be written; a `size_t` at `read` may be written.
+MayaquaStatus mayaqua_fifo_read(struct MayaquaFifo fifo, uint8_t *data, size_t size, size_t *read);
 
 // Copies all bytes into the caller's buffer, without taking them, and gives their number.
 //

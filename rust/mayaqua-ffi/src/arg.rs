@@ -27,23 +27,28 @@ pub unsafe fn bytes<'a>(data: *const u8, size: usize) -> Result<&'a [u8], Failur
     Ok(unsafe { slice::from_raw_parts(data, size) })
 }
 
-/// The bytes at `data`, to be written.
+/// Writes `found` to the start of `size` bytes at `data`, and zeros behind it.
 ///
 /// # Errors
 ///
-/// As [`bytes`].
+/// [`Status::Invalid`] for null, for more bytes than an object can have, and for fewer than `found` has.
 ///
 /// # Safety
 ///
-/// `size` initialised bytes at `data` belong to the caller alone for `'a`.
-pub unsafe fn bytes_mut<'a>(data: *mut u8, size: usize) -> Result<&'a mut [u8], Failure> {
+/// `size` bytes at `data` may be written.
+pub unsafe fn fill(data: *mut u8, size: usize, found: &[u8]) -> Result<(), Failure> {
     if size == 0 {
-        return Ok(&mut []);
+        return Ok(());
     }
-    // SAFETY: the caller's; looked at for null and size, and then read.
-    unsafe { bytes(data, size)? };
-    // SAFETY: as above, and the caller's alone.
-    Ok(unsafe { slice::from_raw_parts_mut(data, size) })
+    if data.is_null() || isize::try_from(size).is_err() || found.len() > size {
+        return Err(Failure::invalid(format_args!("{size} bytes cannot be written there")));
+    }
+    // SAFETY: the caller's; `found` is the library's own, fits, and the rest is inside.
+    unsafe {
+        data.copy_from_nonoverlapping(found.as_ptr(), found.len());
+        data.add(found.len()).write_bytes(0, size - found.len());
+    }
+    Ok(())
 }
 
 /// A NUL-terminated string, without its NUL.

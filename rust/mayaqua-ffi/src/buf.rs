@@ -86,14 +86,19 @@ pub unsafe extern "C" fn mayaqua_buf_write(buf: Buf, data: *const u8, size: usiz
 ///
 /// # Safety
 ///
-/// `size` initialised bytes at `data` and a `size_t` at `read` may be written.
+/// `size` bytes at `data` and a `size_t` at `read` may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mayaqua_buf_read(buf: Buf, data: *mut u8, size: usize, read: *mut usize) -> Status {
     boundary(|| {
         arg::check(read)?;
-        // SAFETY: the caller's.
-        let data = unsafe { arg::bytes_mut(data, size)? };
-        let count = OBJECTS.with(buf.id, |buf| Ok(buf.read(data)))?;
+        let count = OBJECTS.with(buf.id, |buf| {
+            let position = buf.position();
+            let found = buf.take(size);
+            let count = found.len();
+            // SAFETY: the caller's.
+            let filled = unsafe { arg::fill(data, size, found) };
+            filled.inspect_err(|_| buf.seek(position, buffer::Seek::Set)).map(|()| count)
+        })?;
         // SAFETY: the caller's.
         unsafe { arg::put(read, count) }
     })

@@ -53,18 +53,21 @@ pub unsafe extern "C" fn mayaqua_fifo_write(fifo: Fifo, data: *const u8, size: u
 ///
 /// # Safety
 ///
-/// `data` is null, or `size` initialised bytes there may be written; a `size_t` at `read` may be written.
+/// `data` is null, or `size` bytes there may be written; a `size_t` at `read` may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mayaqua_fifo_read(fifo: Fifo, data: *mut u8, size: usize, read: *mut usize) -> Status {
     boundary(|| {
         arg::check(read)?;
-        let count = if data.is_null() {
-            OBJECTS.with(fifo.id, |fifo| Ok(fifo.discard(size)))?
-        } else {
-            // SAFETY: the caller's.
-            let data = unsafe { arg::bytes_mut(data, size)? };
-            OBJECTS.with(fifo.id, |fifo| Ok(fifo.read(data)))?
-        };
+        let count = OBJECTS.with(fifo.id, |fifo| {
+            let unread = fifo.unread();
+            let found = &unread[..unread.len().min(size)];
+            if !data.is_null() {
+                // SAFETY: the caller's; no more than what is found is written.
+                unsafe { arg::fill(data, found.len(), found)? };
+            }
+            let count = found.len();
+            Ok(fifo.discard(count))
+        })?;
         // SAFETY: the caller's.
         unsafe { arg::put(read, count) }
     })

@@ -163,7 +163,12 @@ fn post(mut header: Header, body: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(message)
 }
 
-/// A time as HTTP writes it (C: `GetHttpDateStr`, Mayaqua/HTTP.c). `time` is in milliseconds since 1970.
+/// What SoftEther's own times lack of those since 1970, in milliseconds: they count from 9 o'clock
+/// (C: `UINT64ToSystem`, Mayaqua/Kernel.c).
+pub const SYSTEM_TIME_EPOCH: u64 = 9 * 3600 * 1000;
+
+/// A time as HTTP writes it (C: `GetHttpDateStr`, Mayaqua/HTTP.c). `time` is in milliseconds since 1970, as everywhere but
+/// in the C: see [`SYSTEM_TIME_EPOCH`]. (The C knows no time after 2099.)
 #[must_use]
 pub fn http_date(time: u64) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];

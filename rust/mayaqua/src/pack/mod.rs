@@ -109,11 +109,13 @@ impl Pack {
     ///
     /// # Errors
     ///
-    /// [`Error::TooManyElements`], [`Error::DuplicateName`], with the PACK unchanged.
+    /// [`Error::TooManyElements`], [`Error::DuplicateName`], with the elements unchanged.
     pub fn add_element(&mut self, element: Element) -> Result<(), Error> {
         let place = u32::try_from(self.elements.len()).ok().filter(|place| *place < MAX_ELEMENT_NUM);
         let place = place.ok_or(Error::TooManyElements(u64::from(MAX_ELEMENT_NUM) + 1))?;
         let Err(position) = self.search(element.name_bytes()) else {
+            // The C has searched, and so sorted.
+            self.last_added = None;
             return Err(Error::DuplicateName);
         };
         self.elements.push(element);
@@ -153,10 +155,10 @@ impl Pack {
         };
         let place = self.order.get(position).copied().unwrap_or_default();
         let element = self.elements.get_mut(place as usize).ok_or(Error::DuplicateName)?;
+        self.last_added = None;
         if element.value_type() != one.value_type() {
             return Err(Error::DuplicateName);
         }
-        self.last_added = None;
         if element.values().len() >= total {
             element.replace(index, one);
         }
@@ -190,7 +192,7 @@ macro_rules! values {
             /// # Errors
             ///
             /// [`Error::DuplicateName`], [`Error::NameTooLong`], [`Error::NulInside`], [`Error::ValueTooLarge`],
-            /// [`Error::TooManyElements`], with the PACK unchanged.
+            /// [`Error::TooManyElements`], with the elements unchanged.
             pub fn $add(&mut self, name: &str, value: $argument) -> Result<(), Error> {
                 self.add_element(Element::with_one(name, $make(value)?, 0, 1)?)
             }
