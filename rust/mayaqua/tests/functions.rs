@@ -1,5 +1,5 @@
 //! docs/MAYAQUA.md: every function that eleven of Mayaqua's headers declare, with what became of it. `CUTOVER_BLESS=1` writes
-//! it anew.
+//! it anew; with `CUTOVER_BIN_DIR=zig-out/bin`, where `./zigw build lab` puts the client, also the list of 4.
 //!
 //! 1. The functions come from the headers of the vendored C.
 //! 2. *Ported* is what a doc comment of this crate names as its C: `(C: `WriteBuf`, Mayaqua/Memory.c)`.
@@ -48,7 +48,7 @@ fn hold(path: &Path, made: &str) {
         return;
     }
     let committed = std::fs::read_to_string(path).unwrap_or_default();
-    let command = "CUTOVER_BLESS=1 cargo test -p mayaqua --test functions";
+    let command = "CUTOVER_BIN_DIR=zig-out/bin CUTOVER_BLESS=1 cargo test -p mayaqua --test functions";
     assert!(committed == made, "{} is not what the source makes of it; run `{command}` and commit it", path.display());
 }
 
