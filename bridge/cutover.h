@@ -623,6 +623,16 @@ void cutover_beat(void);
 // `why` is a string.
 void cutover_stop_all(const char *why);
 
+// Clamps what the server's Welcome said about a session: its timeout, its number of connections, UDP without encryption.
+// To be called before the session carries a frame, from its packet adapter's `Init`.
+//
+// # Errors
+// `NotPermitted`: the data would go unencrypted although the configuration asks for encryption. The session must end.
+//
+// # Safety
+// `s` is a client's session at its start, on its own thread.
+CutoverStatus cutover_session_hold_terms(SESSION *s);
+
 // Gives a string that this library handed out back to it. Null is ignored.
 //
 // # Safety

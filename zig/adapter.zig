@@ -1,4 +1,4 @@
-//! The packet adapter of a session: the function table that Cedar moves frames through, C's or Rust's, with two
+//! The packet adapter of a session: the function table that Cedar moves frames through, C's or Rust's, with three
 //! additions of the client, and a beat that says that the session's loop goes round.
 //!
 //! 1. The C side takes the client's interface, not one that the C made.
@@ -6,10 +6,12 @@
 //!    thread's error queue first, as OpenSSL demands: one connection that ended badly makes every later "nothing to
 //!    read yet", on any connection of that thread, look like a failure, and Cedar's threads serve one session after
 //!    the other. Without this no session stays up in a process whose server was killed once.
+//! 3. `Init` is where a session begins, on either side: what the server's Welcome said is clamped or refused there.
 
 const std = @import("std");
 const c = @import("c");
 const cutover = @import("cutover");
+const log = @import("log.zig");
 
 extern fn ERR_clear_error() void;
 
@@ -17,6 +19,9 @@ pub const Side = enum { c, rust };
 
 /// The functions behind ours; there is one session at a time.
 var inner: struct { init: *const c.PA_INIT, put: *const c.PA_PUTPACKET, next: *const c.PA_GETNEXTPACKET } = undefined;
+
+/// Whether the last session was refused because of the server's terms. Read once its thread has ended.
+pub var is_refused = false;
 
 /// A new adapter of the side that the swaps' modes say, for one session; Cedar frees it with the session.
 pub fn make() struct { *c.PACKET_ADAPTER, Side } {
@@ -31,11 +36,17 @@ pub fn make() struct { *c.PACKET_ADAPTER, Side } {
     adapter.Init = init;
     adapter.PutPacket = put;
     adapter.GetNextPacket = next;
+    is_refused = false;
     return .{ adapter, side };
 }
 
 fn init(session: [*c]c.SESSION) callconv(.c) c.UINT {
     ERR_clear_error();
+    if (cutover.cutover_session_hold_terms(@ptrCast(session)) != cutover.CUTOVER_STATUS_OK) {
+        std.log.err("{s}", .{log.lastError()});
+        is_refused = true;
+        return 0;
+    }
     return inner.init(session);
 }
 

@@ -63,7 +63,8 @@ pub const Session = struct {
     pub fn end(session: *Session) u32 {
         _ = c.WaitThread(session.raw.Thread, c.INFINITE);
         @atomicStore(?*Session, &connecting, null, .release);
-        const reason = session.raw.Err;
+        // Cedar has no error for terms that are not ours, and would blame the network interface.
+        const reason: u32 = if (adapters.is_refused) c.ERR_CIPHER_NOT_SUPPORTED else session.raw.Err;
         if (session.connection) |connection| c.ReleaseConnection(connection);
         // Ours is the last reference. Cedar's cleanup reads the option after freeing it, and leaves the password in
         // what it frees: so the option goes here and the password is zeroed.

@@ -17,6 +17,7 @@
 //! | `modes.rs` | which side of each swap runs, and what was counted |
 //! | `interface.rs` | the network interface |
 //! | `batch.rs` | the packet adapter in batches, for programs that move frames themselves |
+//! | `terms.rs` | what a server may impose on a session |
 //! | `log.rs` | one line per event |
 //! | `error.rs` | status codes, the last error, the panic boundary |
 
@@ -31,6 +32,7 @@ pub mod log;
 mod metrics;
 pub mod modes;
 pub mod rollout;
+pub mod terms;
 mod text;
 mod verify;
 

@@ -11,6 +11,7 @@ pub mod interface;
 mod memory;
 #[cfg(all(feature = "planted-faults", write_fifo))]
 mod planted;
+pub mod terms;
 
 #[cfg(any(fused_path, new_ssl_ctx))]
 #[allow(dead_code, reason = "a build without all of the fused path records and takes nothing over")]
