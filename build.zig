@@ -9,6 +9,7 @@
 //!   test                   every test, with those end to end
 //!   test-mayaqua           the tests and the example of the Zig module mayaqua, which the step above runs too
 //!   mayaqua                libmayaqua, its header and its pkg-config file; -- --prefix FOLDER says where
+//!   test-programs          what the tests end to end run
 //!   header                 the generated files that are committed, anew
 //!   fmt                    all of the source, formatted
 //!   ci                     what CI runs: formatting, lints, tests
@@ -56,9 +57,11 @@ pub fn build(b: *std.Build) void {
 
     const zig_test = b.addRunArtifact(client.tests(b));
     const rust_test = cargo(b, "test", &.{ "--workspace", "--no-fail-fast" });
-    rust_test.step.dependOn(&lab_files.step);
-    planted.install(b, &rust_test.step, "cutover-planted");
-    Client.build(b, target, .{ .impl = .rust, .swaps = "framing" }).install(b, &rust_test.step, "cutover-framing");
+    const test_programs = b.step("test-programs", "Install the programs that the tests need");
+    test_programs.dependOn(&lab_files.step);
+    planted.install(b, test_programs, "cutover-planted");
+    Client.build(b, target, .{ .impl = .rust, .swaps = "framing" }).install(b, test_programs, "cutover-framing");
+    rust_test.step.dependOn(test_programs);
     rust_test.step.dependOn(&zig_test.step);
     const mayaqua: Mayaqua = .build(b, target, options);
     const mayaqua_test = b.step("test-mayaqua", "Run the tests and the example of the Zig module mayaqua");

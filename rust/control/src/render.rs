@@ -157,7 +157,8 @@ pub struct Status {
     /// The side that moves frames between interface and session: `c` or `rust`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
-    /// The way of the session's frames: `seams` (function by function, Rust's loop), or `c` (the C's loop).
+    /// The way of the session's frames: `fused` (one loop from TAP to TLS), `seams` (function by function, Rust's loop),
+    /// or `c` (the C's loop).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Why it is not a faster one.

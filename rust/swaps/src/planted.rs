@@ -5,8 +5,10 @@
 //! make it take milliseconds, never return, keep memory, and kill the process. `CUTOVER_PLANT=session` makes the
 //! loop of `SessionMain` panic, `CUTOVER_PLANT=session-locked` while it holds a lock of the C. All strike from the
 //! hundredth call on: late enough to be under traffic.
+//!
+//! `plaintext`, `timeout-0` and `timeout-max` stand for a server whose Welcome says so.
 
-use softether_sys::{FIFO, LIST};
+use softether_sys::{FIFO, LIST, SESSION};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -35,6 +37,8 @@ enum Fault {
     Crash,
     Session,
     SessionLocked,
+    Plaintext,
+    Timeout(u32),
 }
 
 fn fault() -> &'static Fault {
@@ -48,6 +52,9 @@ fn fault() -> &'static Fault {
         Ok("crash") => Fault::Crash,
         Ok("session") => Fault::Session,
         Ok("session-locked") => Fault::SessionLocked,
+        Ok("plaintext") => Fault::Plaintext,
+        Ok("timeout-0") => Fault::Timeout(0),
+        Ok("timeout-max") => Fault::Timeout(u32::MAX),
         _ => Fault::None,
     })
 }
@@ -67,7 +74,7 @@ pub fn strike_before() {
         // Written to, so that the kernel has to find it.
         Fault::Hog => _ = std::hint::black_box(vec![1_u8; GREED_BYTES].leak()),
         Fault::Crash => std::process::abort(),
-        Fault::None | Fault::Mismatch | Fault::Session | Fault::SessionLocked => {}
+        _ => {}
     }
 }
 
@@ -93,4 +100,13 @@ pub unsafe fn strike_session(sockets: *mut LIST, harmless: u32) {
     // SAFETY: the caller's.
     let _lock = (*fault() == Fault::SessionLocked).then(|| unsafe { crate::memory::list::Locked::new(sockets) });
     panic!("planted");
+}
+
+/// Spoils what the server's Welcome has said, if that is the fault.
+pub fn strike_terms(s: &mut SESSION) {
+    match fault() {
+        Fault::Plaintext => s.UseEncrypt = 0,
+        Fault::Timeout(timeout) => s.Timeout = *timeout,
+        _ => {}
+    }
 }
