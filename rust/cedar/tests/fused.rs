@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// A card whose other side is the test.
@@ -213,12 +213,17 @@ fn frames(count: usize) -> Vec<Vec<u8>> {
     (0..count).map(|number| frame(number, 14 + number * 37 % 1501)).collect()
 }
 
-/// Lets the path run for a moment of its clock.
+/// Milliseconds since the tests began.
+fn clock() -> u64 {
+    static BEGUN: OnceLock<Instant> = OnceLock::new();
+    u64::try_from(BEGUN.get_or_init(Instant::now).elapsed().as_millis()).unwrap()
+}
+
+/// Lets the path run for a moment.
 fn run(path: &mut Path<'_, Card>, milliseconds: u64) -> Pause {
-    let begun = Instant::now();
     let mut random = || 4;
     let mut keeping = Keeping { now: 0, random: &mut random, nat_t_port: None, is_port_new: false, is_udp_near: false };
-    path.run(&[], milliseconds, || u64::try_from(begun.elapsed().as_millis()).unwrap(), &mut keeping)
+    path.run(&[], clock() + milliseconds, clock, &mut keeping)
 }
 
 /// Runs the path until something is so.

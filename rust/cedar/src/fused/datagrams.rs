@@ -1,4 +1,5 @@
 //! Frames as datagrams beside the connections: where UDP acceleration joins the path.
+#![forbid(unsafe_code)]
 
 use super::path::Shared;
 use super::{BATCH_FRAMES, Totals};

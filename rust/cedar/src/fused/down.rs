@@ -1,4 +1,5 @@
 //! From a connection to the TAP: steps 2 to 4 of [`super`].
+#![forbid(unsafe_code)]
 
 use super::link::{Link, Lost};
 use super::path::{Passed, Shared};

@@ -1,7 +1,9 @@
 //! One TCP connection of a session: its socket, its protection, and what has come or is to go but has not yet.
 //! The C has a TCPSOCK with two FIFOs in its place.
+#![forbid(unsafe_code)]
 
 use super::protection::Protection;
+use super::window::Window;
 use super::{BATCH_BYTES, NOTSENT_LOWAT, RECEIVE_MAX};
 use crate::framing::wire::{MAX_BLOCK_SIZE, WORD_SIZE};
 use crate::framing::{MAX_ENCODED_KEEP_ALIVE_SIZE, ProtocolError, SliceDecoder};
@@ -77,6 +79,7 @@ pub struct Link {
     pub(super) sending_len: usize,
     pub(super) sent: usize,
     pub(super) overhead_reported: u64,
+    pub(super) window: Window,
 }
 
 impl Link {
@@ -116,6 +119,7 @@ impl Link {
             sending_len: 0,
             sent: 0,
             overhead_reported: 0,
+            window: Window::default(),
         }
     }
 

@@ -19,7 +19,8 @@
 //!    batch ([`Batch`](crate::framing::Batch)) of at most [`BATCH_BYTES`].
 //! 6. The batch is sealed in full records into the connection's send buffer, and sent by one call. What the kernel does
 //!    not take stays there, and nothing more is read from the TAP for this connection until it has gone.
-//! 7. Keep-alives go the same way when they are due. While UDP acceleration works, frames go by it in both directions
+//! 7. What waits unread at the peer bounds what is sent, too (`window`): a server drops what is beyond 1024 frames a turn.
+//! 8. Keep-alives go the same way when they are due. While UDP acceleration works, frames go by it in both directions
 //!    ([`Datagrams`]).
 //!
 //! The loop returns to its owner ([`Pause`]) when it is woken, when a connection is lost, when time has something to
@@ -32,14 +33,13 @@
 //! One thread and not two: a direction each would let a second core help, but every packet of TCP wants an answer in the
 //! other direction, so both would write to the TAP and wake each other; see docs/FUSED.md.
 
-#![forbid(unsafe_code)]
-
 mod datagrams;
 mod down;
 mod link;
 mod path;
 mod protection;
 mod up;
+mod window;
 
 pub use datagrams::Datagrams;
 pub use link::{Direction, Link, LinkCounters, Lost};

@@ -1,4 +1,5 @@
 //! The loop: step 1 of [`super`], and what it has of its own beside connections.
+#![forbid(unsafe_code)]
 
 use super::link::{Link, PLAINTEXT_MAX};
 use super::up::{Chosen, choose};
@@ -14,6 +15,9 @@ use std::os::fd::BorrowedFd;
 
 /// Most connections of a session.
 pub const LINKS_MAX: usize = MAX_TCP_CONNECTION as usize;
+
+/// How often the window of a busy peer is looked at, in milliseconds.
+const WINDOW_LOOK_MS: u64 = 1;
 
 /// Most descriptors that wake the owner.
 const WAKERS_MAX: usize = 4;
@@ -242,6 +246,9 @@ impl<'a, D: Device> Path<'a, D> {
             keeping.now = now;
             self.shared.keep_alive(&mut self.links, &self.terms, keeping);
             keeping.is_port_new = false;
+            for link in self.links.iter_mut().filter(|link| link.window.is_full()) {
+                link.window.look(&link.socket, now);
+            }
             let chosen = choose(&self.links, &self.terms);
             let until = self.report_at.map_or(due, |at| at.min(due));
             if now >= until {
@@ -291,6 +298,9 @@ impl<'a, D: Device> Path<'a, D> {
         fds.extend(datagrams.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN)));
         fds.extend(tap.map(|tap| PollFd::from_borrowed_fd(tap, PollFlags::IN)));
         let has_fresh = self.links.iter().any(|link| link.is_fresh);
+        // Nothing tells that a window has opened again: it is looked at.
+        let is_held = self.links.iter().any(|link| link.window.is_full());
+        let milliseconds = if is_held { milliseconds.min(WINDOW_LOOK_MS) } else { milliseconds };
         let timeout = timespec(if has_fresh { 0 } else { milliseconds });
         poll(&mut fds, Some(&timeout))?;
         let is_ready = |fd: &PollFd<'_>| !fd.revents().is_empty();

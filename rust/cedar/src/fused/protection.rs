@@ -1,4 +1,5 @@
 //! What stands between plaintext and a TCP connection: nothing, this crate's record layer, or somebody else's.
+#![forbid(unsafe_code)]
 
 use crate::tls::{Error, Keys, Opened, SealError, Sealer};
 use std::fmt;

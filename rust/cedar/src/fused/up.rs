@@ -1,4 +1,5 @@
 //! From the TAP to a connection: steps 5 to 7 of [`super`].
+#![forbid(unsafe_code)]
 
 use super::BATCH_FRAMES;
 use super::link::Link;
@@ -27,7 +28,8 @@ pub(super) fn choose(links: &[Link], terms: &Terms) -> Option<Chosen> {
     let senders = || (0..).zip(links).filter(|(_, link)| link.timers.sends(terms.role) && link.lost.is_none());
     let last = senders().map(|(place, _)| place).last();
     let kept = last.filter(|_| terms.use_qos && senders().nth(1).is_some());
-    let free = senders().filter(|&(place, link)| Some(place) != kept && !link.is_blocked());
+    let is_free = |link: &Link| !link.is_blocked() && !link.window.is_full();
+    let free = senders().filter(|&(place, link)| Some(place) != kept && is_free(link));
     let (normal, _) = free.min_by_key(|&(place, link)| (link.timers.late_count, std::cmp::Reverse(place)))?;
     let priority = kept.filter(|&place| links.get(place).is_some_and(|link| !link.is_blocked()));
     Some(Chosen { normal, priority })
@@ -69,17 +71,19 @@ impl<D: Device> Shared<'_, D> {
                 passed.drop_frames(DropReason::Oversize, 1);
             }
         }
-        let sizes = [normal.finish(), priority.finish()];
-        let [normal_size, priority_size] = sizes;
+        let [normal_size, priority_size] = [normal.finish(), priority.finish()];
+        let [normal_frames, priority_frames] = [statistics[0].frames, statistics[1].frames];
         for statistics in statistics {
             passed.sent.add(statistics.total_size(), statistics.total_size_real());
         }
         if let Some(place) = chosen.priority
             && let Some(link) = links.get_mut(place)
         {
+            link.window.sent(priority_size, priority_frames);
             self.put(link, priority_size, true, terms, keeping);
         }
         if let Some(link) = links.get_mut(chosen.normal) {
+            link.window.sent(normal_size, normal_frames);
             self.put(link, normal_size, false, terms, keeping);
         }
         Ok(has_more)
@@ -94,6 +98,7 @@ impl<D: Device> Shared<'_, D> {
         if link.flush() != 0 {
             self.passed.last_comm_time = self.passed.last_comm_time.max(keeping.now);
         }
+        link.window.look(&link.socket, keeping.now);
         // With UDP acceleration keep-alives go on: they carry the port.
         if !keeping.is_udp_near {
             link.timers.postpone_keep_alive(keeping.now, terms.timeout_ms, (keeping.random)());
