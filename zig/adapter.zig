@@ -1,4 +1,4 @@
-//! The packet adapter of a session: the function table that Cedar moves frames through, C's or Rust's, with three
+//! The packet adapter of a session: the function table that Cedar moves frames through, C's or Rust's, with four
 //! additions of the client, and a beat that says that the session's loop goes round.
 //!
 //! 1. The C side takes the client's interface, not one that the C made.
@@ -7,6 +7,9 @@
 //!    read yet", on any connection of that thread, look like a failure, and Cedar's threads serve one session after
 //!    the other. Without this no session stays up in a process whose server was killed once.
 //! 3. `Init` is where a session begins, on either side: what the server's Welcome said is clamped or refused there.
+//! 4. A session whose connections are lost as fast as they are made ends, and the client connects anew. Servers of this
+//!    version with OpenSSL 3 have the same defect: after one reset they drop every connection of that session, for ever,
+//!    and the session lives on without carrying a frame, since each attempt counts as a sign of life.
 
 const std = @import("std");
 const c = @import("c");
@@ -40,6 +43,10 @@ pub fn make() struct { *c.PACKET_ADAPTER, Side } {
     return .{ adapter, side };
 }
 
+/// Connections that the session has lost within ten seconds: since when, and how many it had lost before.
+var losses: struct { since: u64 = 0, before: c.UINT = 0 } = .{};
+const losses_window_ms = 10_000;
+
 fn init(session: [*c]c.SESSION) callconv(.c) c.UINT {
     ERR_clear_error();
     if (cutover.cutover_session_hold_terms(@ptrCast(session)) != cutover.CUTOVER_STATUS_OK) {
@@ -47,6 +54,7 @@ fn init(session: [*c]c.SESSION) callconv(.c) c.UINT {
         is_refused = true;
         return 0;
     }
+    losses = .{ .before = session.*.NumDisconnected };
     return inner.init(session);
 }
 
@@ -62,5 +70,20 @@ fn put(session: [*c]c.SESSION, data: ?*anyopaque, size: c.UINT) callconv(.c) c.U
 fn next(session: [*c]c.SESSION, data: [*c]?*anyopaque) callconv(.c) c.UINT {
     ERR_clear_error();
     cutover.cutover_beat();
+    endIfHopeless(session);
     return inner.next(session, data);
+}
+
+/// Ends the session when it has lost, within ten seconds, all of its connections and three that took their place.
+fn endIfHopeless(session: *c.SESSION) void {
+    const lost = session.NumDisconnected -% losses.before;
+    if (lost == 0) return;
+    const now = c.Tick64();
+    if (losses.since == 0) losses.since = now;
+    if (now - losses.since > losses_window_ms) {
+        losses = .{ .before = session.NumDisconnected };
+    } else if (lost >= session.MaxConnection +| 3) {
+        losses = .{ .before = session.NumDisconnected };
+        session.SessionTimeOuted = 1;
+    }
 }

@@ -42,7 +42,7 @@ struct Arguments {
     #[arg(long, value_enum, default_value = "vendored")]
     server: ServerKind,
     /// TCP connections of the session
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=32))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=32))]
     connections: u8,
     /// UDP acceleration
     #[arg(long)]

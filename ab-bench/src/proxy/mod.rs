@@ -140,13 +140,6 @@ impl Proxy {
         lock(&self.shared.doomed).extend(open);
     }
 
-    /// Resets one of the connections that are open now: which one, the number decides.
-    pub fn reset_one_connection(&self, number: u64) {
-        let open = lock(&self.shared.open).clone();
-        let chosen = usize::try_from(number % (open.len() as u64).max(1)).ok().and_then(|place| open.get(place));
-        lock(&self.shared.doomed).extend(chosen);
-    }
-
     /// What it has done so far.
     #[must_use]
     pub fn counts(&self) -> ProxyCounts {

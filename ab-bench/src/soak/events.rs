@@ -32,17 +32,13 @@ const MODES: [&str; 7] = [
 /// What the proxy does to connections from the next one on. None of these loses a frame of TCP, and few datagrams.
 const FAULTS: [&str; 5] = ["", "delay=15ms", "pieces=1..700", "rate=20M", "stall@200000=1s,down:stall@300000=1s"];
 
-/// How the detail of a reset begins: which connections.
-const ONE: &str = "one ";
-const ALL: &str = "all ";
-
 /// What kind of event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// Modes were switched. No frame may be lost.
     Modes,
-    /// The proxy reset one of the session's connections, or all, and does other faults from then on.
+    /// The proxy reset the session's connections, and does other faults from then on.
     Reset,
     /// The server was killed and started again.
     Restart,
@@ -129,10 +125,9 @@ impl Events {
             let drawn = crate::proxy::draw(self.seed, number) % list.len() as u64;
             list[usize::try_from(drawn).unwrap_or(0)].to_owned()
         };
-        let (kind, detail) = match number % 6 {
+        let (kind, detail) = match number % 4 {
             1 => (EventKind::Restart, String::new()),
-            3 => (EventKind::Reset, format!("{ONE}{}", pick(&FAULTS))),
-            5 => (EventKind::Reset, format!("{ALL}{}", pick(&FAULTS))),
+            3 => (EventKind::Reset, pick(&FAULTS)),
             _ => (EventKind::Modes, pick(&MODES)),
         };
         Event { kind, detail, at, until: None }
@@ -147,14 +142,9 @@ fn perform(soak: &mut Soak<'_>, event: &Event, seed: u64) -> Result<(), LabError
             soak.lab.run_ok(Side::Client, &arguments, COMMAND_PATIENCE).map(drop)
         }
         EventKind::Reset => {
-            let (which, faults) = event.detail.split_once(' ').unwrap_or_default();
-            let spec: FaultSpec = faults.parse().unwrap_or_default();
+            let spec: FaultSpec = event.detail.parse().unwrap_or_default();
             soak.proxy.set(&FaultSpec { seed, ..spec });
-            if which == ONE.trim_end() {
-                soak.proxy.reset_one_connection(seed);
-            } else {
-                soak.proxy.reset_connections();
-            }
+            soak.proxy.reset_connections();
             Ok(())
         }
         EventKind::Restart => soak.lab.server_mut().restart(),
@@ -187,7 +177,7 @@ mod tests {
         let mut events = Events::new(&options);
         let drawn: Vec<Event> = (0..600).map(|_| events.draw(S)).collect();
         for wanted in MODES.iter().chain(&FAULTS) {
-            assert!(drawn.iter().any(|event| event.detail.ends_with(wanted)), "{wanted} never occurs");
+            assert!(drawn.iter().any(|event| event.detail == *wanted), "{wanted} never occurs");
         }
         assert!(drawn.iter().any(|event| event.kind == EventKind::Restart));
     }

@@ -59,7 +59,7 @@ pub struct SoakOptions {
 }
 
 impl SoakOptions {
-    /// Two connections, 500 frames a second each way, an event every fifteen seconds.
+    /// One connection, 500 frames a second each way, an event every fifteen seconds.
     #[must_use]
     pub fn new(client: PathBuf, duration: Duration) -> Self {
         Self {
@@ -70,7 +70,7 @@ impl SoakOptions {
             client,
             server: ServerKind::Vendored,
             server_dir: None,
-            connections: 2,
+            connections: 1,
             udp_acceleration: false,
         }
     }

@@ -21,7 +21,7 @@ use std::ptr;
 
 unsafe extern "C" {
     /// Empties this thread's queue of OpenSSL's errors. The C asks why nothing was read without having emptied it, and
-    /// takes what another connection left there for the end of this one (known difference `errors-of-others`).
+    /// takes what another connection left there for the end of this one (docs/FAULTS.md).
     safe fn ERR_clear_error();
 }
 
