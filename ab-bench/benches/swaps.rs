@@ -2,6 +2,9 @@
 //!
 //! What a row does is the `work` of the swap's differential test. `dispatched` is what the program calls, with the
 //! swap left on C: its distance to `c` is the price of being able to switch.
+//!
+//! With `CUTOVER_COUNT=N` nothing is timed: each row does its work N times inside [`cutover_count_row`] and prints its
+//! name, so that callgrind can count instructions and allocations row by row (`cutover-ab micro` does that).
 
 use criterion::{BenchmarkId, Criterion, criterion_main};
 
@@ -27,9 +30,8 @@ mod differential {
 
 macro_rules! lines {
     ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident;)*) => {
-        fn swaps() {
+        fn time() {
             let mut criterion = Criterion::default().configure_from_args();
-            support::start();
             $(
                 #[cfg($name)]
                 {
@@ -44,8 +46,44 @@ macro_rules! lines {
             )*
             criterion.final_summary();
         }
+
+        fn count(times: u32) {
+            $(
+                #[cfg($name)]
+                {
+                    use differential::$name::{C, DISPATCHER, RUST, work};
+                    for (side, function) in [("c", C), ("rust", RUST), ("dispatched", DISPATCHER)] {
+                        let mut work = work(function);
+                        // What is set up once must not count, nor what came before: the second of two parts is read.
+                        cutover_count_row(&mut work, WARM_UP);
+                        cutover_count_row(&mut work, times);
+                        println!(concat!("row swap/", stringify!($name), "/{}"), side);
+                    }
+                }
+            )*
+        }
     };
 }
 with_registry!(lines);
+
+const WARM_UP: u32 = 16;
+
+/// The only function in which callgrind collects; it dumps a part whenever this returns.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "Rust" fn cutover_count_row(work: &mut dyn FnMut(), times: u32) {
+    for _ in 0..std::hint::black_box(times) {
+        work();
+    }
+}
+
+fn swaps() {
+    support::start();
+    match std::env::var("CUTOVER_COUNT").map(|times| times.parse()) {
+        Ok(Ok(times)) => count(times),
+        Ok(Err(error)) => panic!("CUTOVER_COUNT is no number: {error}"),
+        Err(_) => time(),
+    }
+}
 
 criterion_main!(swaps);

@@ -1,121 +1,16 @@
 //! The report computed from made-up runs, whose differences are therefore known. Needs no root.
 
+mod sample;
+
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use ab_bench::ab::schema::{
-    AGAIN, BuildFacts, Calibration, ContestantFacts, Counter, Counts, Disturbance, Effort, Failure, Histogram, Host,
-    Limit, Metric, MicroRow, Observed, Phase, Primitive, Profile, ProfileKind, RejectedPair, RejectionRule, Report,
-    Rig, RigFacts, Run, SCHEMA_VERSION, Setting, Way, Workload, derive,
+use ab_bench::ab::schema::{AGAIN, Counter, Metric, Phase, Report, Run, Way, Workload, derive};
+use ab_bench::report::{
+    self, Change, Gate, GateError, Row, Verdict, bench_format, delta_table, deltas, markdown, picture, sentences, table,
 };
-use ab_bench::ab::{self, Row, Verdict};
-use ab_bench::stats::Estimate;
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
-
-/// A contestant's true CPU-seconds per GB and Gbit/s.
-type Truth<'a> = (&'a str, f64, f64);
-
-/// A run of bulk that took two seconds.
-fn run(contestant: &str, phase: Phase, round: u32, way: Way, counts: Counts) -> Run {
-    let seconds = 2.0;
-    Run {
-        rig: Rig::Real,
-        setting: "default".into(),
-        contestant: contestant.to_owned(),
-        phase,
-        round,
-        workload: Workload::Bulk,
-        way,
-        started_s: f64::from(round),
-        seconds,
-        disturbance: Disturbance::default(),
-        disturbed: false,
-        metrics: derive(Workload::Bulk, seconds, &counts, None),
-        counts,
-        rtt: None,
-    }
-}
-
-/// `rounds` rounds of runs with a noise of about `noise` (relative) on every figure.
-fn report(truths: &[Truth<'_>], rounds: u32, noise: f64, seed: u64) -> Report {
-    let mut rng = StdRng::seed_from_u64(seed);
-    let mut jitter = |value: f64| value * (1.0 + noise * (rng.random::<f64>() + rng.random::<f64>() - 1.0));
-    let mut counts = |(_, cpu_s_per_gb, gbit_per_s): &Truth<'_>| {
-        let gigabytes = jitter(*gbit_per_s) * 2.0 / 8.0;
-        let client_cpu_s = jitter(*cpu_s_per_gb) * gigabytes;
-        Counts::from([
-            (Counter::Bytes, gigabytes * 1e9),
-            (Counter::ClientCpuS, client_cpu_s),
-            (Counter::MachineCpuS, client_cpu_s + jitter(4.0) * gigabytes),
-        ])
-    };
-    let mut runs = Vec::new();
-    for way in [Way::Up, Way::Down] {
-        runs.extend(truths.iter().map(|truth| run(truth.0, Phase::WarmUp, 1, way, counts(truth))));
-        for round in 1..=rounds {
-            let same = (AGAIN, truths[0].1, truths[0].2);
-            runs.extend([truths[0], same].map(|truth| run(truth.0, Phase::Aa, round, way, counts(&truth))));
-            runs.extend(truths.iter().map(|truth| run(truth.0, Phase::Ab, round, way, counts(truth))));
-        }
-    }
-    let mut report = Report {
-        schema_version: SCHEMA_VERSION,
-        started_unix_s: 1_700_000_000,
-        duration_s: 90.0,
-        complete: true,
-        command: vec!["cutover-ab".into(), "--quick".into()],
-        seed,
-        effort: Effort { name: "own".into(), aa_rounds: rounds, rounds, seconds_per_run: 2.0 },
-        host: Host { kernel: "6.18.0".into(), cpu: "A made-up processor".into(), cpus: 2, ..Host::default() },
-        rigs: vec![RigFacts {
-            rig: Rig::Real,
-            far_end: "vendored".into(),
-            version: String::new(),
-            offloads: Vec::new(),
-            mtu: 1500,
-        }],
-        settings: vec![Setting {
-            id: "default".into(),
-            connections: 1,
-            half_duplex: false,
-            encrypt: true,
-            compress: false,
-            udp_acceleration: false,
-            mtu: 1500,
-            streams: 1,
-            payload_bytes: None,
-        }],
-        contestants: truths
-            .iter()
-            .map(|(name, ..)| ContestantFacts {
-                name: (*name).to_owned(),
-                what: String::new(),
-                version: String::new(),
-                swaps: None,
-                build: None,
-                observed: vec![Observed {
-                    rig: Rig::Real,
-                    setting: "default".into(),
-                    cipher: "TLS_AES_256_GCM_SHA384".into(),
-                    outer_congestion_control: "cubic".into(),
-                    inner_congestion_control: "cubic".into(),
-                }],
-            })
-            .collect(),
-        baseline: truths[0].0.to_owned(),
-        failures: Vec::new(),
-        rejection_rule: RejectionRule { steal_share_max: 0.02, foreign_share_max: 0.05 },
-        rejected_pairs: Vec::new(),
-        runs,
-        rows: Vec::new(),
-        calibration: None,
-        micro: Vec::new(),
-        profiles: Vec::new(),
-    };
-    report.compare();
-    report
-}
+use sample::{failure, full, report};
 
 /// The metrics that the made-up counts make.
 const METRICS: [Metric; 3] = [Metric::CpuSPerGb, Metric::GoodputGbitPerS, Metric::MachineCpuSPerGb];
@@ -152,7 +47,7 @@ fn less_cpu_and_more_goodput_are_better() {
     for metric in METRICS {
         assert_eq!(row(&report, metric, Way::Up, "rust").verdict, Verdict::Better);
     }
-    let sentences = ab::sentences(&report).join("\n");
+    let sentences = sentences(&report).join("\n");
     assert!(sentences.contains("rust needs 0.4"), "{sentences}");
 }
 
@@ -172,7 +67,7 @@ fn a_difference_that_the_baseline_shows_against_itself_is_void() {
     change(&mut report, |run| run.contestant == AGAIN, Counter::ClientCpuS, 1.2);
     assert_eq!(row(&report, Metric::CpuSPerGb, Way::Up, AGAIN).verdict, Verdict::Void);
     assert_eq!(row(&report, Metric::CpuSPerGb, Way::Up, "rust").verdict, Verdict::Void);
-    assert!(ab::sentences(&report).iter().any(|sentence| sentence.contains("misses 1.00")));
+    assert!(sentences(&report).iter().any(|sentence| sentence.contains("misses 1.00")));
 }
 
 #[test]
@@ -185,21 +80,16 @@ fn the_warm_up_is_not_compared_and_gaps_are_left_out() {
     assert!(row.ratio.unwrap().contains(0.5), "{row:?}");
 }
 
-fn failure() -> Failure {
-    let (rig, setting) = (Rig::Real, "default".into());
-    Failure { contestant: "official".into(), rig, setting, phase: Phase::WarmUp, round: 1, reason: "no route".into() }
-}
-
 #[test]
 fn failures_and_interruptions_are_said() {
     let mut report = report(&[("c", 2.0, 2.0), ("rust", 1.0, 2.0)], 2, 0.02, 5);
     report.complete = false;
     report.failures.push(failure());
-    let sentences = ab::sentences(&report);
+    let sentences = sentences(&report);
     assert_eq!(sentences[0], "official FAILED in the warm-up: no route");
     assert!(sentences[1].starts_with("Interrupted in round 2 of 2"));
     assert!(sentences[2].contains("2 pairs only"), "{}", sentences[2]);
-    assert!(ab::table(&report).contains("2 pairs only"));
+    assert!(table(&report).contains("2 pairs only"));
 }
 
 #[test]
@@ -215,7 +105,7 @@ fn every_key_of_the_json_is_documented() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/BENCH.md");
     let documentation = fs::read_to_string(&path).unwrap();
     let mut keys = Vec::new();
-    collect_keys(&serde_json::to_value(with_everything()).unwrap(), &mut keys);
+    collect_keys(&serde_json::to_value(full()).unwrap(), &mut keys);
     let names = |value: serde_json::Value| value.as_str().unwrap().to_owned();
     keys.extend(Metric::ALL.iter().map(|metric| metric.name().to_owned()));
     keys.extend(Workload::ALL.map(|workload| names(serde_json::to_value(workload).unwrap())));
@@ -226,52 +116,9 @@ fn every_key_of_the_json_is_documented() {
     assert!(missing.is_empty(), "{} does not explain {missing:?}", path.display());
 }
 
-/// A report in which nothing is absent.
-fn with_everything() -> Report {
-    let mut report = report(&[("c", 2.0, 2.0), ("rust", 1.0, 2.0)], 6, 0.02, 7);
-    report.failures.push(failure());
-    report.settings[0].payload_bytes = Some(1400);
-    report.contestants[1].swaps = Some("*=rust".into());
-    let build = BuildFacts { implementation: "rust".into(), sha256: String::new(), flags: Vec::new() };
-    report.contestants[1].build = Some(build);
-    let (rig, setting, way) = (Rig::Real, "default".to_owned(), Way::Up);
-    let cost = Estimate { value: 1.0, low: 0.9, high: 1.1 };
-    report.rejected_pairs.push(RejectedPair {
-        rig,
-        setting: setting.clone(),
-        phase: Phase::Ab,
-        round: 1,
-        contestant: "rust".into(),
-        workload: Workload::Bulk,
-        way,
-        reason: "c: 9 % stolen".into(),
-    });
-    let primitive = Primitive { name: "copy".into(), what: "memcpy".into(), unit: "s/GB".into(), cost };
-    let limit = Limit { rig, setting, metric: Metric::CpuSPerGb, way, value: 0.3, parts: vec![("copy".into(), 0.3)] };
-    report.calibration = Some(Calibration { primitives: vec![primitive], limits: vec![limit] });
-    report.micro.push(MicroRow {
-        bench: "new_block".into(),
-        swap: "new_block".into(),
-        side: "c".into(),
-        ns: cost,
-        instructions: Some(100.0),
-        allocations: Some(2.0),
-    });
-    report.profiles.push(Profile {
-        kind: ProfileKind::Flamegraph,
-        contestant: "c".into(),
-        rig,
-        way,
-        path: Some("c.svg".into()),
-        inline: Some("<svg/>".into()),
-    });
-    report.runs[0].rtt = Some(Histogram { interval_us: 1000, buckets: vec![(1, 1)] });
-    report
-}
-
 #[test]
 fn absent_stays_absent_and_present_comes_back() {
-    let all = with_everything();
+    let all = full();
     assert_eq!(serde_json::from_str::<Report>(&serde_json::to_string(&all).unwrap()).unwrap(), all);
     let plain = serde_json::to_value(report(&[("c", 2.0, 2.0)], 2, 0.02, 7)).unwrap();
     assert!(plain.get("calibration").is_none() && plain.get("micro").is_none());
@@ -306,22 +153,226 @@ fn collect_keys(value: &serde_json::Value, keys: &mut Vec<String>) {
 #[test]
 fn the_picture_holds_every_row() {
     let report = report(&[("c", 2.0, 2.0), ("rust", 0.8, 2.7), ("official", 2.1, 1.95)], 6, 0.08, 8);
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report.svg");
-    ab::draw(&report, &path).unwrap();
-    let svg = fs::read_to_string(&path).unwrap();
+    let svg = picture(&report);
     for row in &report.rows {
         let ratio = row.ratio.unwrap();
-        assert!(svg.contains(&format!("{:.2} ({:.2} … {:.2})", ratio.value, ratio.low, ratio.high)));
+        assert!(svg.contains(&format!("{:.2} ({:.2} … {:.2})", ratio.value, ratio.low, ratio.high)), "{row:?}");
     }
     assert_eq!(svg.matches("<circle").count(), report.rows.iter().map(|row| row.pair_ratios.len() + 1).sum::<usize>());
-    assert!(!svg.contains("NaN"));
+    assert!(!svg.contains("NaN") && svg.contains("<title") && svg.contains("<desc"));
 }
 
 #[test]
 fn a_picture_of_nothing_says_so() {
-    let mut report = report(&[("c", 2.0, 2.0)], 2, 0.08, 9);
+    assert!(picture(&report(&[("c", 2.0, 2.0)], 2, 0.08, 9)).contains("Too few pairs"));
+}
+
+#[test]
+fn noise_above_the_floor_makes_the_report_void() {
+    let mut report = report(&[("c", 2.0, 2.0), ("rust", 1.0, 3.0)], 8, 0.10, 11);
+    let noise = report.noise().unwrap();
+    report.noise_floor_max = Some(noise * 1.01);
     report.compare();
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("empty.svg");
-    ab::draw(&report, &path).unwrap();
-    assert!(fs::read_to_string(&path).unwrap().contains("Too few pairs"));
+    assert!(!report.is_void());
+    assert_eq!(row(&report, Metric::CpuSPerGb, Way::Up, "rust").verdict, Verdict::Better);
+    report.noise_floor_max = Some(0.001);
+    report.compare();
+    assert!(report.is_void());
+    assert!(report.rows.iter().all(|row| row.verdict == Verdict::Void || row.is_noise()));
+    assert!(sentences(&report)[0].starts_with("VOID: the noise"), "{:?}", sentences(&report));
+    report.runs.retain(|run| run.phase != Phase::Aa);
+    report.compare();
+    assert!(report.is_void(), "an unknown noise is not below a floor");
+}
+
+/// Where zero is in good health, there is no ratio, and the verdict comes from the differences.
+#[test]
+fn zeros_have_no_ratio_but_a_verdict() {
+    let mut report = report(&[("c", 2.0, 2.0), ("rust", 2.0, 2.0)], 8, 0.02, 12);
+    let retransmits = |report: &mut Report, of: fn(&Run) -> f64| {
+        for run in &mut report.runs {
+            run.counts.insert(Counter::Retransmits, of(run));
+            run.metrics = derive(run.workload, run.seconds, &run.counts, None);
+        }
+        report.compare();
+    };
+    retransmits(&mut report, |_| 0.0);
+    assert_eq!(row(&report, Metric::RetransmitsPerGb, Way::Up, "rust").verdict, Verdict::NoDifference);
+    assert_eq!(row(&report, Metric::RetransmitsPerGb, Way::Up, AGAIN).verdict, Verdict::Quiet);
+    retransmits(&mut report, |run| if run.contestant == "rust" { f64::from(run.round) } else { 0.0 });
+    let worse = row(&report, Metric::RetransmitsPerGb, Way::Up, "rust");
+    assert_eq!((worse.verdict, worse.ratio), (Verdict::Worse, None));
+    retransmits(&mut report, |run| if run.contestant == "c" { f64::from(run.round) } else { 0.0 });
+    assert_eq!(row(&report, Metric::RetransmitsPerGb, Way::Up, "rust").verdict, Verdict::Better);
+}
+
+#[test]
+fn what_was_counted_once_has_a_row_without_an_interval() {
+    let report = full();
+    let syscalls = row(&report, Metric::SyscallsPerFrame, Way::Up, "rust");
+    assert_eq!((syscalls.verdict, syscalls.ratio), (Verdict::Counted, None));
+    assert!((syscalls.median - 0.09).abs() < 1e-9 && (syscalls.baseline_median - 1.3).abs() < 1e-9);
+}
+
+#[test]
+fn the_share_of_the_limit_is_known() {
+    let report = full();
+    let cpu = row(&report, Metric::CpuSPerGb, Way::Up, "rust");
+    let (limit, share) = report.reached(cpu).unwrap();
+    assert!((share - limit.value / cpu.median).abs() < 1e-12 && (0.2..0.5).contains(&share), "{share}");
+    let goodput = row(&report, Metric::GoodputGbitPerS, Way::Up, "rust");
+    let (limit, share) = report.reached(goodput).unwrap();
+    assert!((share - goodput.median / limit.value).abs() < 1e-12);
+    assert!(report.reached(row(&report, Metric::MachineCpuSPerGb, Way::Up, "rust")).is_none());
+    assert!(table(&report).contains("of the limit"));
+}
+
+fn gate(text: &str) -> Gate {
+    text.parse().unwrap()
+}
+
+#[test]
+fn gates_are_met_by_the_bound_and_not_by_the_estimate() {
+    let report = report(&[("c", 2.0, 2.0), ("rust", 1.0, 3.0)], 8, 0.06, 13);
+    let ratio = row(&report, Metric::CpuSPerGb, Way::Down, "rust").ratio.unwrap();
+    let is_met = |text: String| gate(&text).check(&report).unwrap().is_met;
+    assert!(is_met(format!("rust/c cpu_s_per_gb.down <= {}", ratio.high)));
+    assert!(!is_met(format!("rust/c cpu_s_per_gb.down < {}", ratio.high)));
+    assert!(!is_met(format!("rust/c cpu_s_per_gb.down <= {}", ratio.value)), "the estimate alone is not enough");
+    assert!(is_met(format!("rust/c cpu_s_per_gb.down >= {}", ratio.low)));
+    assert!(!is_met(format!("rust/c cpu_s_per_gb.down > {}", ratio.low)));
+    assert!(is_met("rust/c goodput_gbit_per_s >= 1.2".into()), "both ways");
+    assert!(
+        is_met("rust/c cpu_s_per_gb@real <= 0.6".into()) && is_met("rust/c cpu_s_per_gb@real/default <= 0.6".into())
+    );
+    assert!(
+        is_met("rust cpu_s_per_gb <= 1.1".into()) && !is_met("c cpu_s_per_gb <= 1.1".into()),
+        "figures by themselves"
+    );
+}
+
+#[test]
+fn gates_know_the_limit_and_what_was_counted() {
+    let report = full();
+    let is_met = |text: &str| gate(text).check(&report).unwrap().is_met;
+    assert!(is_met("rust/limit cpu_s_per_gb.up >= 0.25") && !is_met("rust/limit cpu_s_per_gb.up >= 0.5"));
+    assert!(is_met("rust syscalls_per_frame.up <= 0.1") && is_met("rust/c syscalls_per_frame <= 0.1"));
+}
+
+#[test]
+fn a_void_row_meets_no_gate() {
+    let mut report = report(&[("c", 2.0, 2.0), ("rust", 1.0, 3.0)], 2, 0.06, 14);
+    report.compare();
+    let outcome = gate("rust/c cpu_s_per_gb.up <= 9").check(&report).unwrap();
+    assert!(!outcome.is_met && outcome.lines[0].contains("void"), "{outcome:?}");
+}
+
+#[test]
+fn gates_that_cannot_be_applied_say_what_could() {
+    let error = |text: &str| text.parse::<Gate>().unwrap_err().to_string();
+    assert!(error("rust/c latency <= 1").contains("unknown metric `latency`. There are: cpu_s_per_gb, "));
+    assert!(error("rust/c cpu_s_per_gb.sideways <= 1").contains("the ways are up, down, both and none"));
+    assert!(error("rust/c cpu_s_per_gb@moon <= 1").contains("the rigs are real and peer"));
+    assert!(error("rust/c cpu_s_per_gb == 1").contains("compare by"));
+    assert!(error("rust/c cpu_s_per_gb <= much").contains("number"));
+    assert!(error("rust/c cpu_s_per_gb<=1").contains("four words"));
+    let report = report(&[("c", 2.0, 2.0), ("rust", 1.0, 3.0)], 6, 0.06, 15);
+    let error = |text: &str| gate(text).check(&report).unwrap_err();
+    assert!(matches!(error("go/c cpu_s_per_gb <= 1"), GateError::Unknown { known, .. } if known == "c, rust"));
+    assert!(matches!(error("rust/official cpu_s_per_gb <= 1"), GateError::Unknown { known, .. } if known == "c"));
+    let missing = error("rust/c rtt_load_p99_us <= 1").to_string();
+    assert!(missing.contains("cpu_s_per_gb.up"), "{missing}");
+}
+
+#[test]
+fn two_reports_are_held_against_one_another() {
+    let old = report(&[("c", 2.0, 2.0), ("rust", 1.0, 3.0), ("gone", 1.0, 1.0)], 8, 0.03, 16);
+    let new = report(&[("c", 2.0, 2.0), ("rust", 1.5, 3.0), ("new", 1.0, 1.0)], 8, 0.03, 17);
+    let deltas = deltas(&old, &new);
+    let of =
+        |what: &str, who: &str| deltas.iter().find(|delta| delta.what.starts_with(what) && delta.who == who).unwrap();
+    assert_eq!(of("client CPU, s/GB · real default up", "rust / c").change, Change::Worse);
+    assert_eq!(of("goodput", "rust / c").change, Change::Same);
+    assert_eq!(of("goodput", "gone / c").change, Change::Gone);
+    assert_eq!(of("goodput", "new / c").change, Change::New);
+    assert!(delta_table(&old, &new).contains("worse"));
+    let reverse = report::deltas(&new, &old);
+    assert!(reverse.iter().any(|delta| delta.change == Change::Better));
+}
+
+/// Each line is `BenchmarkName N value unit …`; a unit and a name hold no blanks.
+#[test]
+fn the_bench_format_is_what_benchstat_reads() {
+    let report = full();
+    let text = bench_format(&report);
+    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("Benchmark")).collect();
+    assert!(lines.len() > 100, "{}", lines.len());
+    for line in &lines {
+        let fields: Vec<&str> = line.split(' ').collect();
+        assert!(fields.len() >= 4 && fields.len().is_multiple_of(2) && fields[1] == "1", "{line}");
+        assert!(fields[2..].chunks(2).all(|pair| pair[0].parse::<f64>().is_ok()), "{line}");
+    }
+    assert!(text.contains("Unit cpu_s_per_gb better=lower\nUnit "));
+    let rust_up = |line: &&&str| line.starts_with("BenchmarkBulk/rig=real/setting=default/way=up/who=rust ");
+    assert_eq!(lines.iter().filter(rust_up).count(), 8, "warm-up and A/A left out");
+}
+
+#[test]
+fn the_markdown_holds_every_row() {
+    let report = full();
+    let text = markdown(&report);
+    let cells = text.lines().filter(|line| line.starts_with("| ") && line.matches(" | ").count() >= 9);
+    assert_eq!(cells.count(), report.rows.len() + 2 * report.places().len());
+    assert!(text.contains("official FAILED") && text.contains("## The physical limit"));
+}
+
+fn directory(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).unwrap();
+    dir
+}
+
+fn cutover_ab(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_cutover-ab")).args(arguments).output().unwrap();
+    let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).join("");
+    (output.status.code(), text)
+}
+
+#[test]
+fn a_report_is_rendered_again_and_judged() {
+    let dir = directory("rendered");
+    let report = report(&[("c", 2.0, 2.0), ("rust", 1.0, 3.0)], 8, 0.03, 18);
+    report::write(&report, &dir).unwrap();
+    for file in ["report.md", "report.html", "report.svg", "bench.txt"] {
+        fs::remove_file(dir.join(file)).unwrap();
+    }
+    let path = dir.to_str().unwrap();
+    let (code, text) = cutover_ab(&["report", path, "--gate", "rust/c cpu_s_per_gb <= 0.6"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("rust needs 0.") && text.contains("met "), "{text}");
+    for file in ["report.md", "report.html", "report.svg", "bench.txt"] {
+        assert!(fs::metadata(dir.join(file)).unwrap().len() > 500, "{file}");
+    }
+    assert_eq!(report::read(&dir).unwrap(), report, "rendering changes nothing");
+    assert_eq!(cutover_ab(&["report", path, "--gate", "rust/c cpu_s_per_gb <= 0.3"]).0, Some(3));
+    let (code, text) = cutover_ab(&["report", path, "--gate", "rust/c speed <= 1"]);
+    assert!(code == Some(2) && text.contains("There are: cpu_s_per_gb"), "{text}");
+    let (code, text) = cutover_ab(&["report", path, "--noise-floor", "0.01%"]);
+    assert!(code == Some(1) && text.contains("VOID"), "{text}");
+    let (code, text) = cutover_ab(&["compare", path, path]);
+    assert!(code == Some(0) && text.contains("no change shown"), "{text}");
+}
+
+#[test]
+fn what_is_no_report_is_said_to_be_none() {
+    let dir = directory("no-report");
+    let said = |path: &Path| report::read(path).unwrap_err().to_string();
+    assert!(said(&dir).contains("cannot read"));
+    fs::write(dir.join("report.json"), "{}").unwrap();
+    assert!(said(&dir).contains("is no report: missing field"));
+    fs::write(dir.join("report.json"), r#"{"schema_version": 1}"#).unwrap();
+    assert!(said(&dir).contains("has schema version 1, this program reads"));
+    let (code, text) = cutover_ab(&["report", dir.to_str().unwrap()]);
+    assert!(code == Some(1) && text.contains("schema version 1"), "{text}");
 }

@@ -164,6 +164,7 @@ fn new_report(options: &Options) -> Report {
         failures: Vec::new(),
         rejection_rule: REJECTION_RULE,
         rejected_pairs: Vec::new(),
+        noise_floor_max: None,
         runs: Vec::new(),
         rows: Vec::new(),
         calibration: None,

@@ -13,14 +13,8 @@ mod host;
 mod iperf;
 mod observe;
 mod plan;
-mod plot;
-mod report;
 pub mod schema;
-mod table;
 
 pub use arena::{Options, Progress, run};
 pub use contestant::{Contestant, contestants};
 pub use plan::{Budget, orders};
-pub use plot::draw;
-pub use report::{Row, Verdict};
-pub use table::{sentences, table};

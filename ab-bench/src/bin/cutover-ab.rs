@@ -7,9 +7,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ab_bench::ab::schema::{Phase, Report};
+use ab_bench::ab::schema::{Phase, Report, Rig};
 use ab_bench::ab::{self, Budget, Options, Progress};
-use ab_bench::lab::ServerKind;
+use ab_bench::calibrate::Costs;
+use ab_bench::lab::{ClientSpec, ServerKind};
+use ab_bench::profile::{self, Subject, Want};
+use ab_bench::report;
+use ab_bench::report::cli::{self, Command, Judgement};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -25,8 +29,10 @@ The columns and report.json are explained in docs/BENCH.md.";
 
 /// Compare the C with the Rust (and with Debian's client) through a real SoftEther server.
 #[derive(Parser)]
-#[command(name = "cutover-ab", version, after_help = EXAMPLES)]
+#[command(name = "cutover-ab", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// An executable `cutover`: `c=PATH` (built with -Dimpl=c) or `rust=PATH` (built with -Dimpl=rust)
     /// [default: `cutover-c` and `cutover-rust` beside this program]
     #[arg(long = "bin", value_name = "NAME=PATH", value_parser = name_and_path)]
@@ -43,12 +49,23 @@ struct Arguments {
     /// At most two minutes instead of fifteen
     #[arg(long)]
     quick: bool,
-    /// Where report.json and report.svg go
+    /// Where report.html, report.json and their like go
     #[arg(long, value_name = "DIR", default_value = "ab-report")]
     out: PathBuf,
     /// Seed of the order of the runs and of the bootstrap
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Run the micro rig too (in a checkout of Cutover): every swap by itself
+    #[arg(long)]
+    micro: bool,
+    /// Add flamegraphs of the baseline and of one other contestant, from runs that are not timed (needs perf)
+    #[arg(long)]
+    profile: bool,
+    /// Add their system calls by name, from runs that are not timed (needs strace)
+    #[arg(long)]
+    trace: bool,
+    #[command(flatten)]
+    judgement: Judgement,
 }
 
 fn name_and_path(text: &str) -> Result<(String, PathBuf), String> {
@@ -65,7 +82,12 @@ fn name_and_modes(text: &str) -> Result<(String, String), String> {
 }
 
 fn main() -> ExitCode {
-    match compare(&Arguments::parse()) {
+    let arguments = Arguments::parse();
+    let done = match &arguments.command {
+        Some(command) => cli::run(command),
+        None => compare(&arguments),
+    };
+    match done {
         Ok(code) => code,
         Err(message) => {
             eprintln!("cutover-ab: {message}");
@@ -85,6 +107,7 @@ fn compare(arguments: &Arguments) -> Result<ExitCode, String> {
         .map_err(|error| format!("cannot create {}: {error}", arguments.out.display()))?;
 
     let stop = stop_flag()?;
+    let costs = Costs::measure_in_new_lab(arguments.server).map_err(|error| error.to_string())?;
     let bar = progress_bar();
     let show = |progress: Progress<'_>| {
         bar.set_length(progress.of as u64);
@@ -97,17 +120,55 @@ fn compare(arguments: &Arguments) -> Result<ExitCode, String> {
         bar.set_message(format!("{round}, {}", progress.contestant));
         !stop.load(Ordering::Relaxed)
     };
-    let report = ab::run(&options, show).map_err(|error| error.to_string())?;
+    let mut report = ab::run(&options, show).map_err(|error| error.to_string())?;
     bar.finish_and_clear();
 
-    write_report(&report, &arguments.out)?;
-    println!("{}", ab::table(&report));
-    for sentence in ab::sentences(&report) {
-        println!("{sentence}");
+    if report.complete {
+        add_calibration(&mut report, costs, arguments);
+        add_profiles(&mut report, &options, arguments);
+        if arguments.micro {
+            report.micro = cli::run_micro(None)?.rows;
+        }
     }
-    println!("{:.0} s; report in {}", report.duration_s, arguments.out.join("report.json").display());
-    let good = report.complete && report.failures.is_empty();
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    cli::conclude(&mut report, &arguments.out, &arguments.judgement)
+}
+
+/// What the machine's parts cost, once more after the measurement unless it is a quick one.
+fn add_calibration(report: &mut Report, mut costs: Costs, arguments: &Arguments) {
+    if !arguments.quick {
+        match Costs::measure_in_new_lab(arguments.server) {
+            Ok(again) => costs.add(again),
+            Err(error) => eprintln!("cutover-ab: no second calibration: {error}"),
+        }
+    }
+    let rigs: Vec<_> = report.rigs.iter().map(|facts| facts.rig).collect();
+    report.calibration = Some(costs.calibration(&rigs, &report.settings));
+}
+
+/// Looks at the baseline and at the contestant that the report puts first.
+fn add_profiles(report: &mut Report, options: &Options, arguments: &Arguments) {
+    let want = Want { stacks: arguments.profile, syscalls: arguments.trace };
+    if want == (Want { stacks: false, syscalls: false }) {
+        return;
+    }
+    let candidate = report::candidate(report).map(|candidate| candidate.name.clone());
+    let names = [Some(report.baseline.clone()), candidate];
+    let contestants =
+        names.into_iter().flatten().filter_map(|name| options.contestants.iter().find(|one| one.name == name));
+    let subjects: Vec<Subject> = contestants
+        .map(|contestant| {
+            let mut spec = ClientSpec::new(contestant.kind.clone());
+            spec.env.extend(contestant.swaps.iter().map(|swaps| ("CUTOVER_SWAPS".into(), swaps.into())));
+            Subject { name: contestant.name.clone(), spec }
+        })
+        .collect();
+    match profile::run(arguments.server, Rig::Real, &subjects, want, &arguments.out) {
+        Ok(profiles) => {
+            report.profiles = profiles.profiles;
+            profiles.failures.iter().for_each(|failure| eprintln!("cutover-ab: no profile: {failure}"));
+        }
+        Err(error) => eprintln!("cutover-ab: no profiles: {error}"),
+    }
 }
 
 /// What `./zigw build ab` installs.
@@ -155,12 +216,4 @@ fn progress_bar() -> ProgressBar {
         eprintln!("measuring; the table comes when it is done");
     }
     bar
-}
-
-fn write_report(report: &Report, dir: &Path) -> Result<(), String> {
-    let json = serde_json::to_string_pretty(report).map_err(|error| format!("cannot write the report: {error}"))?;
-    let path = dir.join("report.json");
-    fs::write(&path, json + "\n").map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    let path = dir.join("report.svg");
-    ab::draw(report, &path).map_err(|error| format!("cannot draw {}: {error}", path.display()))
 }

@@ -1,16 +1,18 @@
 //! Where the CPU time of a client goes: stacks sampled while it carries traffic, and its system calls counted.
 //!
 //! Both disturb what they look at, so neither is ever taken in a run that is timed. `perf.rs` samples, `syscalls.rs`
-//! counts; this file holds what they give, `flame.rs` makes trees of it, and pictures are the report's.
+//! counts, `run.rs` does both to clients in a lab, `flame.rs` makes trees of stacks; the pictures in the page are the report's.
 
 mod flame;
 mod perf;
+mod run;
 mod syscalls;
 
 use std::io;
 
 pub use flame::{Flame, flamegraph_svg, prune};
 pub use perf::sample;
+pub use run::{Profiles, Subject, Want, run};
 pub use syscalls::{Syscall, count, parse_strace};
 
 /// What a profile needs, or where it failed.

@@ -21,7 +21,7 @@ pub use run::{Counter, Counts, Disturbance, Histogram, Metrics, Phase, Run, Way,
 
 use serde::{Deserialize, Serialize};
 
-use super::report::Row;
+use crate::report::Row;
 
 /// Raised when a field changes its meaning or disappears; a new field raises nothing.
 pub const SCHEMA_VERSION: u32 = 2;
@@ -62,6 +62,9 @@ pub struct Report {
     pub rejection_rule: RejectionRule,
     /// The pairs that were left out because one of their runs was disturbed.
     pub rejected_pairs: Vec<RejectedPair>,
+    /// Above this half-width of an A/A interval (0.05 is ±5 %) a row is void, and the report says so; absent: none asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise_floor_max: Option<f64>,
     /// Every run, in the order in which they ran, disturbed ones too.
     pub runs: Vec<Run>,
     /// The comparison.

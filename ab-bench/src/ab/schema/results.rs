@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Phase, Rig, Way, Workload};
+use crate::profile::Syscall;
 use crate::stats::Estimate;
 
 /// A contestant that did not go on.
@@ -59,6 +60,9 @@ pub struct Calibration {
     pub primitives: Vec<Primitive>,
     /// The least that a client can need.
     pub limits: Vec<Limit>,
+    /// What could not be timed, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
 }
 
 /// One part by itself.
@@ -98,7 +102,7 @@ pub struct MicroRow {
     pub bench: String,
     /// The swap in the registry.
     pub swap: String,
-    /// `c` or `rust`.
+    /// `c`, `rust`, or `dispatched`: what the program calls, with the swap left on C.
     pub side: String,
     /// Nanoseconds per call.
     pub ns: Estimate,
@@ -114,15 +118,15 @@ pub struct MicroRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileKind {
-    /// CPU samples as a flamegraph (SVG).
+    /// CPU samples by stack: `inline` holds them folded, `path` a flamegraph (SVG) that can be zoomed.
     Flamegraph,
-    /// The contestant's samples against the baseline's (SVG).
+    /// The contestant's samples against the baseline's: `path` is a flamegraph (SVG) coloured by the difference.
     Difference,
-    /// System calls by name: how many, how long (text).
+    /// System calls by name.
     Syscalls,
 }
 
-/// A profile: a file beside the report, or its text.
+/// A profile, of a run that was not timed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     /// What kind.
@@ -133,10 +137,15 @@ pub struct Profile {
     pub rig: Rig,
     /// Which way.
     pub way: Way,
-    /// The file's name, relative to report.json; absent if the text is inline.
+    /// Bytes of payload carried meanwhile.
+    pub bytes: f64,
+    /// A file's name, relative to report.json.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// The text itself; absent if it is in a file.
+    /// Folded stacks (`frame;frame count`, one a line), without those too thin to be seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inline: Option<String>,
+    /// The system calls, most frequent first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub syscalls: Vec<Syscall>,
 }
