@@ -11,6 +11,6 @@ pub mod lab;
 pub mod micro;
 pub mod profile;
 pub mod proxy;
-pub mod soak;
 pub mod report;
+pub mod soak;
 pub mod stats;

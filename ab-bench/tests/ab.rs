@@ -43,7 +43,7 @@ fn a_failing_contestant_and_an_interruption_leave_a_report() {
     let _ = fs::remove_dir_all(&out);
     let arguments = ["--bin", "c=/bin/false", "--contestants", "c,official", "--server", "debian", "--quick", "--out"];
     let child = cutover_ab(&arguments).arg(&out).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    thread::sleep(Duration::from_secs(20));
+    thread::sleep(Duration::from_secs(35));
     kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));

@@ -123,8 +123,8 @@ fn compare(arguments: &Arguments) -> Result<ExitCode, String> {
     let mut report = ab::run(&options, show).map_err(|error| error.to_string())?;
     bar.finish_and_clear();
 
+    add_calibration(&mut report, costs, arguments);
     if report.complete {
-        add_calibration(&mut report, costs, arguments);
         add_profiles(&mut report, &options, arguments);
         if arguments.micro {
             report.micro = cli::run_micro(None)?.rows;
@@ -133,9 +133,9 @@ fn compare(arguments: &Arguments) -> Result<ExitCode, String> {
     cli::conclude(&mut report, &arguments.out, &arguments.judgement)
 }
 
-/// What the machine's parts cost, once more after the measurement unless it is a quick one.
+/// What the machine's parts cost, once more after the measurement unless it is a quick or an interrupted one.
 fn add_calibration(report: &mut Report, mut costs: Costs, arguments: &Arguments) {
-    if !arguments.quick {
+    if report.complete && !arguments.quick {
         match Costs::measure_in_new_lab(arguments.server) {
             Ok(again) => costs.add(again),
             Err(error) => eprintln!("cutover-ab: no second calibration: {error}"),
