@@ -52,7 +52,10 @@ fn every_swap_has_its_file_and_its_test_and_every_such_file_its_swap() {
     let registered: BTreeSet<String> = REGISTRY.iter().map(|line| line.name.to_owned()).collect();
     assert_eq!(registered.len(), REGISTRY.len(), "a name stands twice in the registry");
     for (folder, shared) in [
-        ("rust/swaps/src", &["lib", "registry", "memory", "interface", "fused", "tls", "planted", "record"][..]),
+        (
+            "rust/swaps/src",
+            &["lib", "registry", "memory", "interface", "fused", "tls", "terms", "planted", "record"][..],
+        ),
         ("rust/swaps/tests/differential", &["main", "support"][..]),
     ] {
         let mut files = stems(folder);
