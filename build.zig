@@ -129,7 +129,8 @@ fn labFiles(b: *std.Build) *Step.InstallDir {
     build_tools.setCwd(b.path("."));
     build_tools.has_side_effects = true;
     const tools = build_tools.addOutputDirectoryArg("tools");
-    build_tools.addArgs(&.{ "release/cutover-lab", "release/cutover-ab", "release/cutover-soak", "--", "--release", "-p", "ab-bench" });
+    build_tools.addArgs(&.{ "release/cutover-lab", "release/cutover-ab", "release/cutover-peer", "release/cutover-soak" });
+    build_tools.addArgs(&.{ "--", "--release", "-p", "ab-bench" });
 
     const build_replay = b.addSystemCommand(&.{"zig/build/cargo.sh"});
     build_replay.setName("cargo build replay");

@@ -9,6 +9,7 @@ pub mod drill;
 pub mod frames;
 pub mod lab;
 pub mod micro;
+pub mod peer;
 pub mod profile;
 pub mod proxy;
 pub mod report;

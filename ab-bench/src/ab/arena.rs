@@ -1,33 +1,42 @@
-//! The measurement itself: who is visited when, what a visit does, and what becomes of failures.
+//! The measurement as a whole: who is visited where and when, and what becomes of failures and interruptions.
+//!
+//! A place is a rig with a setting. In each place:
+//!  1. The warm-up visits every contestant once. Who fails here is left out; the first who does not is the baseline.
+//!  2. The A/A rounds visit the baseline twice.
+//!  3. The A/B rounds visit everybody once.
+//!  4. The counted visits, one per contestant, count system calls and allocations and time nothing.
+//!
+//! After each visit the observer gets the report as it is, so that a crash loses one visit. Visits are numbered, and a
+//! resumed measurement repeats the warm-up of its place and goes on with the first number that is missing.
 
 use std::time::Instant;
 
-use super::contestant::Contestant;
-use super::host::{self, MachineCpu};
-use super::plan::{WARM_UP_RUN_S, orders};
-use super::schema::{
-    AGAIN, ContestantFacts, Counter, Counts, Disturbance, Effort, Failure, Host, Observed, Phase, RejectedPair,
-    RejectionRule, Report, Rig, RigFacts, Run, SCHEMA_VERSION, Setting, Way, Workload, derive,
-};
-use super::{iperf, observe};
-use crate::lab::{Client, ClientKind, ClientSpec, Lab, LabError, LabOptions, ServerKind};
-
-/// The only setting until a sweep asks for others.
-const DEFAULT_SETTING: &str = "default";
-/// Fixed before anything is measured. A steal of 2 % of the machine is 4 % of one of two processors.
-const REJECTION_RULE: RejectionRule = RejectionRule { steal_share_max: 0.02, foreign_share_max: 0.05 };
+use super::Contestant;
+use super::facts;
+use super::instruments::Instruments;
+use super::plan::{Job, in_order, orders};
+use super::schema::{AGAIN, Disturbance, Effort, Failure, Load, Metric, Phase, RejectedPair, Report, Run, Setting};
+use super::setting::DEFAULT_SETTING;
+use super::visit::{Visited, Visitor};
+use crate::lab::{ClientKind, Lab, LabError, LabOptions, ServerKind};
 
 /// What to compare and how thoroughly.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The first one is the baseline (the next one if it fails in the warm-up); at least one.
     pub contestants: Vec<Contestant>,
-    /// Whose server.
-    pub server: ServerKind,
+    /// Against which far ends; at least one.
+    pub rigs: Vec<ServerKind>,
+    /// With which settings; at least one.
+    pub settings: Vec<Setting>,
+    /// What a visit does.
+    pub jobs: Vec<Job>,
     /// Rounds and seconds.
     pub effort: Effort,
     /// Seed of the order and of the bootstrap.
     pub seed: u64,
+    /// The command line that repeats it.
+    pub command: Vec<String>,
 }
 
 /// What happens, for a progress bar.
@@ -43,6 +52,14 @@ pub struct Progress<'a> {
     pub round: u32,
     /// Who is visited next.
     pub contestant: &'a str,
+}
+
+/// Who looks on.
+pub trait Observer {
+    /// Told what is next; answers whether to go on.
+    fn next(&mut self, progress: Progress<'_>) -> bool;
+    /// Gets the report after each visit, without the comparison.
+    fn visited(&mut self, report: &Report);
 }
 
 /// One visit to come.
@@ -64,49 +81,40 @@ enum Slot {
     Again,
 }
 
-/// Runs everything. `progress` is told what is next and answers whether to go on; if not, the report holds what was
-/// measured until then. What fails is listed in the report, and a contestant that fails in the warm-up or twice is left
-/// out from then on; only a lab that does not come up is an error.
-pub fn run(options: &Options, mut progress: impl FnMut(Progress<'_>) -> bool) -> Result<Report, LabError> {
-    let started = Instant::now();
-    let lab = Lab::start(&LabOptions { server: options.server, server_dir: None })?;
-    let mut arena = Arena {
-        lab: &lab,
-        options,
-        report: new_report(options),
-        out: vec![false; options.contestants.len()],
-        baseline: 0,
-        started,
-    };
-    let visits = visits(options);
-    arena.report.complete = true;
-    for (done, visit) in visits.iter().enumerate() {
-        if visit.phase != Phase::WarmUp && visit.round == 1 && arena.report.baseline.is_empty() {
-            arena.choose_baseline();
+/// Runs everything, or what is missing in `so_far`. What fails is listed in the report, and a contestant that fails in
+/// the warm-up or twice is left out of that place; only a lab that does not come up is an error.
+pub fn run(options: &Options, so_far: Option<Report>, observer: &mut dyn Observer) -> Result<Report, LabError> {
+    let earlier_s = so_far.as_ref().map_or(0.0, |report| report.duration_s);
+    let report = so_far.unwrap_or_else(|| facts::new_report(options));
+    let mut arena = Arena { options, report, started: Instant::now(), earlier_s, visits: visits(options) };
+    arena.report.complete = false;
+    let mut goes_on = true;
+    for (rig_index, kind) in options.rigs.iter().enumerate() {
+        let places = options.settings.len() * arena.visits.len();
+        if !goes_on || arena.report.visits_done >= (rig_index + 1) * places {
+            continue;
         }
-        let contestant = arena.name(visit.slot);
-        let next = Progress { done, of: visits.len(), phase: visit.phase, round: visit.round, contestant };
-        if !progress(next) {
-            arena.report.complete = false;
-            break;
+        let lab = Lab::start(&LabOptions { server: *kind, server_dir: None })?;
+        facts::note_rig(&mut arena.report, &lab);
+        let instruments = arena.instruments(&lab);
+        for (setting_index, setting) in options.settings.iter().enumerate() {
+            let first = rig_index * places + setting_index * arena.visits.len();
+            goes_on = goes_on && arena.place(&lab, *kind, setting, first, instruments.as_ref(), observer);
         }
-        arena.visit(*visit);
-    }
-    if arena.report.baseline.is_empty() {
-        arena.choose_baseline();
     }
     let mut report = arena.report;
-    report.duration_s = started.elapsed().as_secs_f64();
+    report.complete = goes_on;
+    report.duration_s = earlier_s + arena.started.elapsed().as_secs_f64();
     reject_disturbed_pairs(&mut report);
     report.compare();
     Ok(report)
 }
 
-/// All visits in their order: the warm-up, the A/A rounds, the rounds of all.
+/// All visits of one place in their order.
 fn visits(options: &Options) -> Vec<Visit> {
-    let Options { contestants, effort, seed, .. } = options;
-    let warm_up =
-        (0..contestants.len()).map(|index| Visit { phase: Phase::WarmUp, round: 1, slot: Slot::Contestant(index) });
+    let Options { contestants, effort, seed, jobs, .. } = options;
+    let once =
+        |phase| (0..contestants.len()).map(move |index| Visit { phase, round: 1, slot: Slot::Contestant(index) });
     let rounds = |phase, slots: usize, rounds, slot: fn(usize) -> Slot| {
         let orders = (1..).zip(orders(slots, rounds, *seed));
         orders.flat_map(move |(round, order)| {
@@ -115,69 +123,10 @@ fn visits(options: &Options) -> Vec<Visit> {
     };
     let same = |index| if index == 0 { Slot::Baseline } else { Slot::Again };
     let aa = rounds(Phase::Aa, 2, effort.aa_rounds, same);
-    let ab = rounds(Phase::Ab, contestants.len(), effort.rounds, Slot::Contestant);
     // With nobody to compare, the A/A rounds are all.
-    let ab = ab.filter(|_| contestants.len() > 1);
-    warm_up.chain(aa).chain(ab).collect()
-}
-
-fn new_report(options: &Options) -> Report {
-    let spec = ClientSpec::official();
-    let setting = Setting {
-        id: DEFAULT_SETTING.into(),
-        connections: spec.connections,
-        half_duplex: spec.half_duplex,
-        encrypt: spec.encrypt,
-        compress: spec.compress,
-        udp_acceleration: spec.udp_acceleration,
-        mtu: 1500,
-        streams: 1,
-        payload_bytes: None,
-    };
-    let far_end = match options.server {
-        ServerKind::Vendored => "vendored",
-        ServerKind::Debian => "debian",
-    };
-    let rig =
-        RigFacts { rig: Rig::Real, far_end: far_end.into(), version: String::new(), offloads: Vec::new(), mtu: 1500 };
-    let contestants = options.contestants.iter().map(|contestant| ContestantFacts {
-        name: contestant.name.clone(),
-        what: String::new(),
-        version: version(&contestant.kind),
-        swaps: contestant.swaps.clone(),
-        build: None,
-        observed: Vec::new(),
-    });
-    Report {
-        schema_version: SCHEMA_VERSION,
-        started_unix_s: std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs()),
-        duration_s: 0.0,
-        complete: false,
-        command: std::env::args().collect(),
-        seed: options.seed,
-        effort: options.effort.clone(),
-        host: Host::read(),
-        rigs: vec![rig],
-        settings: vec![setting],
-        contestants: contestants.collect(),
-        baseline: String::new(),
-        failures: Vec::new(),
-        rejection_rule: REJECTION_RULE,
-        rejected_pairs: Vec::new(),
-        noise_floor_max: None,
-        runs: Vec::new(),
-        rows: Vec::new(),
-        calibration: None,
-        micro: Vec::new(),
-        profiles: Vec::new(),
-    }
-}
-
-fn version(kind: &ClientKind) -> String {
-    match kind {
-        ClientKind::Cutover(program) => host::output_of(&program.to_string_lossy(), &["version"]),
-        ClientKind::Official => host::output_of("dpkg-query", &["--show", "softether-vpnclient"]).replace('\t', " "),
-    }
+    let ab = rounds(Phase::Ab, contestants.len(), effort.rounds, Slot::Contestant).filter(|_| contestants.len() > 1);
+    let counts_any = !in_order(jobs, true, 1).is_empty();
+    once(Phase::WarmUp).chain(aa).chain(ab).chain(once(Phase::Counted).filter(|_| counts_any)).collect()
 }
 
 /// Lists every pair in which a run was disturbed.
@@ -188,7 +137,8 @@ fn reject_disturbed_pairs(report: &mut Report) {
         format!("{}: {steal:.1} % stolen, {foreign:.1} % foreign", run.contestant)
     };
     let mut rejected = Vec::new();
-    for run in report.runs.iter().filter(|run| run.phase != Phase::WarmUp && run.contestant != report.baseline) {
+    let compared = |run: &&Run| matches!(run.phase, Phase::Aa | Phase::Ab) && run.contestant != report.baseline;
+    for run in report.runs.iter().filter(compared) {
         let Some(beside) = report.run(run, &report.baseline) else {
             continue;
         };
@@ -209,167 +159,178 @@ fn reject_disturbed_pairs(report: &mut Report) {
     report.rejected_pairs = rejected;
 }
 
-/// The lab and what was measured in it so far.
+/// What was measured so far.
 struct Arena<'a> {
-    lab: &'a Lab,
     options: &'a Options,
     report: Report,
-    // Who has failed, by contestant.
-    out: Vec<bool>,
-    baseline: usize,
     started: Instant,
+    // What a resumed measurement took before.
+    earlier_s: f64,
+    visits: Vec<Visit>,
+}
+
+/// Where visits take place.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    lab: &'a Lab,
+    kind: ServerKind,
+    setting: &'a Setting,
+    instruments: Option<&'a Instruments>,
 }
 
 impl<'a> Arena<'a> {
-    /// Who fails later takes the comparison with it; nobody steps in halfway.
-    fn choose_baseline(&mut self) {
-        self.baseline = self.out.iter().position(|out| !out).unwrap_or(0);
-        self.report.baseline = self.options.contestants[self.baseline].name.clone();
+    /// All visits of a place, the first of which has the number `first`; false if the observer has had enough.
+    fn place(
+        &mut self,
+        lab: &Lab,
+        kind: ServerKind,
+        setting: &Setting,
+        first: usize,
+        instruments: Option<&Instruments>,
+        observer: &mut dyn Observer,
+    ) -> bool {
+        let place = Place { lab, kind, setting, instruments };
+        let of = self.visits.len() * self.options.settings.len() * self.options.rigs.len();
+        if self.report.visits_done >= first + self.visits.len() {
+            return true;
+        }
+        for (number, visit) in (first..).zip(self.visits.clone()) {
+            if visit.phase != Phase::WarmUp {
+                self.after_warm_up(place);
+            }
+            let is_done = number < self.report.visits_done;
+            if is_done && visit.phase != Phase::WarmUp {
+                continue;
+            }
+            let contestant = self.name(visit.slot);
+            let next = Progress { done: number, of, phase: visit.phase, round: visit.round, contestant };
+            if !observer.next(next) {
+                return false;
+            }
+            self.visit(place, visit, is_done);
+            self.report.visits_done = self.report.visits_done.max(number + 1);
+            self.report.duration_s = self.earlier_s + self.started.elapsed().as_secs_f64();
+            observer.visited(&self.report);
+        }
+        self.after_warm_up(place);
+        true
     }
 
-    fn index(&self, slot: Slot) -> usize {
+    /// Chooses what the warm-up decides: the baseline, once for all, and the load, once for each place.
+    fn after_warm_up(&mut self, place: Place<'_>) {
+        if self.report.baseline.is_empty() {
+            // Who fails later takes the comparison with it; nobody steps in halfway.
+            let baseline = self.options.contestants.iter().find(|contestant| !self.is_out(place, &contestant.name));
+            let baseline = baseline.unwrap_or(&self.options.contestants[0]);
+            self.report.baseline = baseline.name.clone();
+        }
+        let (rig, setting) = (place.kind.rig(), &place.setting.id);
+        if self.report.loads.iter().any(|load| (load.rig, &load.setting) == (rig, setting)) {
+            return;
+        }
+        let of_baseline = |run: &&Run| {
+            (run.rig, &run.setting, run.phase) == (rig, setting, Phase::WarmUp)
+                && run.contestant == self.report.baseline
+        };
+        let goodputs = self.report.runs.iter().filter(of_baseline);
+        let goodputs = goodputs.filter_map(|run| run.metrics.get(&Metric::GoodputGbitPerS));
+        // Half of what the baseline can carry in its worse direction is a rate that nobody is at the limit with.
+        let half = goodputs.copied().reduce(f64::min).map(|gbit_per_s| (gbit_per_s * 50.0).floor() * 10_000_000.0);
+        if let Some(bits_per_s) = half.filter(|bits| *bits >= 1e7) {
+            self.report.loads.push(Load { rig, setting: setting.clone(), bits_per_s: bits_per_s as u64 });
+        }
+    }
+
+    fn contestant(&self, slot: Slot) -> &'a Contestant {
+        let contestants = &self.options.contestants;
         match slot {
-            Slot::Contestant(index) => index,
-            Slot::Baseline | Slot::Again => self.baseline,
+            Slot::Contestant(index) => &contestants[index],
+            Slot::Baseline | Slot::Again => {
+                contestants.iter().find(|one| one.name == self.report.baseline).unwrap_or(&contestants[0])
+            }
         }
     }
 
     fn name(&self, slot: Slot) -> &'a str {
-        if slot == Slot::Again { AGAIN } else { &self.options.contestants[self.index(slot)].name }
+        if slot == Slot::Again { AGAIN } else { &self.contestant(slot).name }
     }
 
-    fn visit(&mut self, visit: Visit) {
-        let index = self.index(visit.slot);
-        if self.out[index] {
+    /// Whether a contestant has failed in the warm-up of a place or twice in all its rounds.
+    fn is_out(&self, place: Place<'_>, name: &str) -> bool {
+        let here = |failure: &&Failure| {
+            failure.contestant == name && (failure.rig, &failure.setting) == (place.kind.rig(), &place.setting.id)
+        };
+        let failures: Vec<&Failure> = self.report.failures.iter().filter(here).collect();
+        failures.len() > 1 || failures.iter().any(|failure| failure.phase == Phase::WarmUp)
+    }
+
+    /// Neighbours have their own server and none of SoftEther's settings, and the peer grants one plain TCP connection:
+    /// what a place cannot be set to is not visited there.
+    fn is_at_home(contestant: &Contestant, place: Place<'_>) -> bool {
+        let setting = place.setting;
+        let is_plain = setting.connections == 1 && !setting.compress && !setting.udp_acceleration;
+        match (&contestant.kind, place.kind) {
+            (ClientKind::Neighbour(_), ServerKind::Peer) => false,
+            (ClientKind::Neighbour(_), _) => setting.id == DEFAULT_SETTING,
+            (_, ServerKind::Peer) => is_plain,
+            _ => true,
+        }
+    }
+
+    fn visit(&mut self, place: Place<'_>, visit: Visit, is_repeated: bool) {
+        let contestant = self.contestant(visit.slot);
+        if self.is_out(place, &contestant.name) || !Self::is_at_home(contestant, place) {
             return;
         }
-        if let Err(error) = self.try_visit(visit) {
-            let contestant = self.options.contestants[index].name.clone();
-            // One failure may be bad luck, unless it is the very first visit.
-            let again = self.report.failures.iter().any(|failure| failure.contestant == contestant);
-            self.out[index] = again || visit.phase == Phase::WarmUp;
-            self.report.failures.push(Failure {
-                contestant,
-                rig: Rig::Real,
-                setting: DEFAULT_SETTING.into(),
+        let (rig, setting) = (place.kind.rig(), place.setting);
+        let load = self.report.loads.iter().find(|load| (load.rig, &load.setting) == (rig, &setting.id));
+        let visitor = Visitor {
+            lab: place.lab,
+            rig,
+            setting,
+            rule: self.report.rejection_rule,
+            cpus: self.report.host.cpus,
+            started: self.started,
+            earlier_s: self.earlier_s,
+            seconds: self.options.effort.seconds_per_run,
+            load_bits_per_s: load.map(|load| load.bits_per_s),
+            instruments: place.instruments,
+            name: self.name(visit.slot),
+            phase: visit.phase,
+            round: visit.round,
+        };
+        let jobs = in_order(&self.options.jobs, visit.phase == Phase::Counted, visit.round);
+        match visitor.visit(contestant, &jobs) {
+            Ok(_) if is_repeated => {}
+            Ok(Visited { runs, observed }) => {
+                self.report.runs.extend(runs);
+                let facts = self.report.contestants.iter_mut().find(|facts| facts.name == contestant.name);
+                if let (Some(facts), Some(observed)) = (facts, observed) {
+                    facts.observed.push(observed);
+                }
+            }
+            Err(error) => self.report.failures.push(Failure {
+                contestant: contestant.name.clone(),
+                rig,
+                setting: setting.id.clone(),
                 phase: visit.phase,
                 round: visit.round,
                 reason: error.to_string(),
-            });
+            }),
         }
     }
 
-    fn try_visit(&mut self, visit: Visit) -> Result<(), LabError> {
-        let contestant = &self.options.contestants[self.index(visit.slot)];
-        let mut spec = ClientSpec::new(contestant.kind.clone());
-        spec.env.extend(contestant.swaps.iter().map(|swaps| ("CUTOVER_SWAPS".into(), swaps.into())));
-        let before = Watch::start()?;
-        let client = self.lab.start_client(&spec)?;
-        let connected = Counts::from([(Counter::ConnectS, client.connect_time().as_secs_f64())]);
-        let run = before.stop(self, visit, Workload::Connect, Way::None, connected)?;
-        self.report.runs.push(run);
-        if visit.phase == Phase::WarmUp {
-            self.note_session(self.index(visit.slot))?;
+    /// The instruments, if a job needs them; why they are not to be had is told in the report.
+    fn instruments(&mut self, lab: &Lab) -> Option<Instruments> {
+        if in_order(&self.options.jobs, true, 1).is_empty() {
+            return None;
         }
-        // Each direction is the first one as often as the other.
-        let ways = match visit.round % 4 {
-            0 | 1 => [Way::Up, Way::Down],
-            _ => [Way::Down, Way::Up],
-        };
-        for way in ways {
-            let run = self.bulk(&client, visit, way)?;
-            self.report.runs.push(run);
+        match Instruments::find(lab) {
+            Ok(instruments) => Some(instruments),
+            Err(error) => {
+                self.report.notes.push(error.to_string());
+                None
+            }
         }
-        client.stop().map(drop)
     }
-
-    fn bulk(&mut self, client: &Client, visit: Visit, way: Way) -> Result<Run, LabError> {
-        let seconds = if visit.phase == Phase::WarmUp { WARM_UP_RUN_S } else { self.options.effort.seconds_per_run };
-        let watch = Watch::start()?;
-        let before = (client.cpu()?, self.lab.server().cpu()?);
-        let transfer = iperf::run(self.lab, way, seconds)?;
-        let after = (client.cpu()?, self.lab.server().cpu()?);
-        let counts = Counts::from([
-            (Counter::Bytes, transfer.bytes as f64),
-            (Counter::Retransmits, transfer.retransmits as f64),
-            (Counter::ClientCpuS, (after.0.total - before.0.total).as_secs_f64()),
-            (Counter::ClientUserS, after.0.user.saturating_sub(before.0.user).as_secs_f64()),
-            (Counter::ClientSystemS, after.0.system.saturating_sub(before.0.system).as_secs_f64()),
-            (Counter::ServerCpuS, (after.1.total - before.1.total).as_secs_f64()),
-        ]);
-        let mut run = watch.stop(self, visit, Workload::Bulk, way, counts)?;
-        // The transfer's own time, without iperf3's handshakes.
-        run.seconds = transfer.seconds;
-        run.metrics = derive(run.workload, run.seconds, &run.counts, None);
-        let index = self.index(visit.slot);
-        if let Some(observed) = self.report.contestants[index].observed.last_mut() {
-            observed.inner_congestion_control = transfer.congestion_control;
-        }
-        Ok(run)
-    }
-
-    /// Notes what really runs, while it still does.
-    fn note_session(&mut self, index: usize) -> Result<(), LabError> {
-        let observed = Observed {
-            rig: Rig::Real,
-            setting: DEFAULT_SETTING.into(),
-            cipher: observe::cipher(self.lab)?,
-            outer_congestion_control: observe::outer_congestion_control(self.lab)?,
-            inner_congestion_control: String::new(),
-        };
-        self.report.contestants[index].observed.push(observed);
-        Ok(())
-    }
-}
-
-/// Watches the machine during a run.
-struct Watch {
-    since: Instant,
-    machine: MachineCpu,
-}
-
-impl Watch {
-    fn start() -> Result<Self, LabError> {
-        Ok(Self { machine: machine_cpu()?, since: Instant::now() })
-    }
-
-    /// The run that took place since the start, with what the machine did meanwhile.
-    fn stop(
-        self,
-        arena: &Arena<'_>,
-        visit: Visit,
-        workload: Workload,
-        way: Way,
-        mut counts: Counts,
-    ) -> Result<Run, LabError> {
-        let seconds = self.since.elapsed().as_secs_f64();
-        let machine = machine_cpu()?;
-        let steal_s = machine.steal_s - self.machine.steal_s;
-        counts.insert(Counter::MachineCpuS, machine.busy_s - self.machine.busy_s);
-        counts.insert(Counter::StealS, steal_s);
-        let capacity_s = seconds * arena.report.host.cpus.max(1) as f64;
-        let disturbance = Disturbance { steal_share: steal_s / capacity_s, foreign_share: 0.0 };
-        let rule = arena.report.rejection_rule;
-        Ok(Run {
-            rig: Rig::Real,
-            setting: DEFAULT_SETTING.into(),
-            contestant: arena.name(visit.slot).to_owned(),
-            phase: visit.phase,
-            round: visit.round,
-            workload,
-            way,
-            started_s: (self.since - arena.started).as_secs_f64(),
-            seconds,
-            disturbance,
-            disturbed: disturbance.steal_share > rule.steal_share_max
-                || disturbance.foreign_share > rule.foreign_share_max,
-            metrics: derive(workload, seconds, &counts, None),
-            counts,
-            rtt: None,
-        })
-    }
-}
-
-fn machine_cpu() -> Result<MachineCpu, LabError> {
-    MachineCpu::read().map_err(|source| LabError::Io { what: "read /proc/stat".into(), source })
 }

@@ -64,9 +64,16 @@ fn mitigations() -> Vec<String> {
 
 /// The first line that a program prints; empty if it cannot be run or fails.
 pub(super) fn output_of(program: &str, arguments: &[&str]) -> String {
+    lines_of(program, arguments).into_iter().next().unwrap_or_default()
+}
+
+/// The lines that a program prints; none if it cannot be run or fails.
+pub(super) fn lines_of(program: &str, arguments: &[&str]) -> Vec<String> {
     match Command::new(program).args(arguments).output() {
-        Ok(output) if output.status.success() => first_line(&String::from_utf8_lossy(&output.stdout)),
-        _ => String::new(),
+        Ok(output) if output.status.success() => {
+            String::from_utf8_lossy(&output.stdout).lines().map(|line| line.trim().to_owned()).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -9,12 +9,20 @@
 
 mod arena;
 mod contestant;
+mod facts;
 mod host;
+mod instruments;
 mod iperf;
 mod observe;
 mod plan;
+mod probe;
+mod procfs;
 pub mod schema;
+mod setting;
+mod visit;
 
-pub use arena::{Options, Progress, run};
-pub use contestant::{Contestant, contestants};
-pub use plan::{Budget, orders};
+pub use arena::{Observer, Options, Progress, run};
+pub use contestant::{Contestant, Mix, SWAPS, contestants};
+pub use facts::contestant as facts;
+pub use plan::{Budget, Job, full_jobs, jobs_for, orders, quick_jobs};
+pub use setting::{DEFAULT_SETTING, default_setting, sweep};

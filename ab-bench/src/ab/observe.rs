@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use crate::lab::{HUB, Lab, LabError, SERVER_ADDRESS, Side};
+use crate::lab::{HUB, Lab, LabError, SERVER_ADDRESS, ServerKind, Side};
 
 /// The cipher of the newest session of the lab's user, as the server tells; empty if it tells none.
 pub(super) fn cipher(lab: &Lab) -> Result<String, LabError> {
+    if lab.server().kind() == ServerKind::Peer {
+        let log = lab.server().log();
+        let cipher = log.lines().rev().find_map(|line| line.split_once("cipher ").map(|(_, cipher)| cipher));
+        return Ok(cipher.unwrap_or_default().to_owned());
+    }
     let sessions = lab.server().vpncmd(&format!("Hub {HUB}\nSessionList\n"))?;
     let mut names = sessions.lines().filter_map(|line| line.strip_prefix("Session Name")?.split_once('|'));
     let Some((_, name)) = names.rfind(|(_, name)| name.contains("-TEST-")) else {

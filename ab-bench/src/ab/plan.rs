@@ -4,7 +4,83 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use super::schema::Effort;
+use super::schema::{Effort, Metric, Way, Workload};
+
+/// One thing that a visit does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Job {
+    /// What.
+    pub workload: Workload,
+    /// Which way.
+    pub way: Way,
+}
+
+impl Job {
+    /// Its length in units of a run's.
+    pub(super) fn weight(self) -> f64 {
+        match self.workload {
+            Workload::Connect => 0.0,
+            Workload::Bulk | Workload::RttLoad | Workload::Counted => 1.0,
+            Workload::Idle | Workload::RttIdle | Workload::Frames64 | Workload::FramesMixed | Workload::FramesFull => {
+                0.5
+            }
+        }
+    }
+}
+
+/// The jobs of a quick measurement: CPU and goodput, each way, and the counted run.
+#[must_use]
+pub fn quick_jobs() -> Vec<Job> {
+    jobs_of(&[Workload::Bulk, Workload::Counted], &[Way::Up, Way::Down])
+}
+
+/// The jobs of a full measurement: all but frames of mixed sizes.
+#[must_use]
+pub fn full_jobs() -> Vec<Job> {
+    let mut jobs = all_jobs();
+    jobs.retain(|job| job.workload != Workload::FramesMixed);
+    jobs.retain(|job| job.way != Way::Both || job.workload == Workload::Bulk);
+    jobs
+}
+
+fn all_jobs() -> Vec<Job> {
+    jobs_of(&Workload::ALL, &[Way::None, Way::Up, Way::Down, Way::Both])
+}
+
+/// What these metrics need.
+#[must_use]
+pub fn jobs_for(metrics: &[Metric]) -> Vec<Job> {
+    let mut jobs = all_jobs();
+    jobs.retain(|job| metrics.iter().any(|metric| metric.workload() == job.workload));
+    jobs
+}
+
+fn jobs_of(workloads: &[Workload], ways: &[Way]) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for workload in workloads {
+        let possible: &[Way] = match workload {
+            // Every visit connects.
+            Workload::Connect => &[],
+            Workload::Idle | Workload::RttIdle => &[Way::None],
+            Workload::Frames64 | Workload::FramesMixed | Workload::FramesFull => &[Way::Up, Way::Down],
+            Workload::Bulk | Workload::RttLoad | Workload::Counted => &[Way::Up, Way::Down, Way::Both],
+        };
+        let wanted = possible.iter().filter(|way| ways.contains(way));
+        jobs.extend(wanted.map(|way| Job { workload: *workload, way: *way }));
+    }
+    jobs
+}
+
+/// The jobs of one visit in their order: those of the counted run or the others; each direction is the first one as
+/// often as the other.
+pub(super) fn in_order(jobs: &[Job], counted: bool, round: u32) -> Vec<Job> {
+    let mut jobs: Vec<Job> =
+        jobs.iter().copied().filter(|job| (job.workload == Workload::Counted) == counted).collect();
+    if matches!(round % 4, 2 | 3) {
+        jobs.chunk_by_mut(|a, b| a.workload == b.workload).for_each(<[Job]>::reverse);
+    }
+    jobs
+}
 
 /// How long everything may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,27 +91,33 @@ pub enum Budget {
     Full,
 }
 
-/// What one visit costs beside its timed runs: connecting, iperf3's own handshakes, ending.
-const VISIT_OVERHEAD_S: f64 = 1.5;
-/// One timed run of the warm-up.
-pub(super) const WARM_UP_RUN_S: f64 = 1.0;
+/// What one visit costs beside its jobs: connecting, ending.
+const VISIT_OVERHEAD_S: f64 = 0.8;
+/// What one job costs beside its time: iperf3's handshakes, the last probes.
+const JOB_OVERHEAD_S: f64 = 0.25;
+/// A run of the warm-up and a counted one last this long at most.
+pub(super) const SHORT_RUN_S: f64 = 1.0;
 /// A run lasts this long at least and at most.
-const RUN_S: std::ops::RangeInclusive<f64> = 0.5..=8.0;
+const RUN_S: std::ops::RangeInclusive<f64> = 1.0..=8.0;
 
 impl Budget {
-    /// The effort that fits: so many contestants in a round, each with `runs` timed runs.
+    /// The effort that fits: so many contestants in a round, in so many places (rigs times settings), with these jobs.
     #[must_use]
-    pub fn effort(self, contestants: usize, runs: usize) -> Effort {
+    pub fn effort(self, contestants: usize, places: usize, jobs: &[Job]) -> Effort {
         let (name, budget_s, aa_rounds, rounds) = match self {
-            Self::Quick => ("quick", 110.0, 6, 6),
-            Self::Full => ("full", 840.0, 12, 16),
+            Self::Quick => ("quick", 105.0, 6, 6),
+            Self::Full => ("full", 830.0, 4, 6),
         };
-        let (contestants, runs) = (contestants.max(1) as f64, runs.max(1) as f64);
-        let warm_up_s = contestants * (VISIT_OVERHEAD_S + runs * WARM_UP_RUN_S);
-        let visits = 2.0 * f64::from(aa_rounds) + contestants * f64::from(rounds);
-        let run_s = ((budget_s - warm_up_s) / visits - VISIT_OVERHEAD_S) / runs;
-        // Steps of a tenth, so that the report's figure is the one that iperf3 was given.
-        let seconds_per_run = (run_s.clamp(*RUN_S.start(), *RUN_S.end()) * 10.0).floor() / 10.0;
+        let (contestants, places) = (contestants.max(1) as f64, places.max(1) as f64);
+        let timed: Vec<&Job> = jobs.iter().filter(|job| job.workload != Workload::Counted).collect();
+        let weight: f64 = timed.iter().map(|job| job.weight()).sum::<f64>().max(1.0);
+        // A counted run takes at most a second.
+        let counted_s = (jobs.len() - timed.len()) as f64 * (1.0 + JOB_OVERHEAD_S) + VISIT_OVERHEAD_S;
+        let visits = 2.0 * f64::from(aa_rounds) + contestants * f64::from(rounds + 1);
+        let overhead_s = visits * (VISIT_OVERHEAD_S + timed.len() as f64 * JOB_OVERHEAD_S) + contestants * counted_s;
+        let run_s = (budget_s / places - overhead_s) / (visits * weight);
+        // iperf3 knows whole seconds only.
+        let seconds_per_run = run_s.clamp(*RUN_S.start(), *RUN_S.end()).floor();
         Effort { name: name.into(), aa_rounds, rounds, seconds_per_run }
     }
 }
@@ -80,16 +162,35 @@ mod tests {
 
     #[test]
     fn the_budgets_hold() {
-        for contestants in 1..=4 {
-            for (budget, limit_s) in [(Budget::Quick, 120.0), (Budget::Full, 900.0)] {
-                let effort = budget.effort(contestants, 2);
-                let visits = f64::from(2 * effort.aa_rounds) + contestants as f64 * f64::from(effort.rounds);
-                let all_s = visits * (2.0 * effort.seconds_per_run + VISIT_OVERHEAD_S)
-                    + contestants as f64 * (VISIT_OVERHEAD_S + 2.0 * WARM_UP_RUN_S);
-                assert!(all_s <= limit_s, "{contestants} {effort:?}: {all_s}");
-                assert_eq!((effort.rounds % 2, effort.aa_rounds % 2), (0, 0));
-            }
+        for (contestants, places, budget, limit_s, jobs) in [
+            (2, 1, Budget::Quick, 120.0, quick_jobs()),
+            (4, 1, Budget::Full, 900.0, full_jobs()),
+            (4, 2, Budget::Full, 900.0, full_jobs()),
+        ] {
+            let effort = budget.effort(contestants, places, &jobs);
+            let timed: Vec<Job> = in_order(&jobs, false, 0);
+            let visits = f64::from(2 * effort.aa_rounds) + contestants as f64 * f64::from(effort.rounds + 1);
+            let visit_s = timed.iter().map(|job| job.weight() * effort.seconds_per_run + JOB_OVERHEAD_S).sum::<f64>();
+            let all_s = visits * (visit_s + VISIT_OVERHEAD_S) * places as f64;
+            assert!(all_s <= limit_s, "{contestants} {effort:?}: {all_s}");
+            assert_eq!((effort.rounds % 2, effort.aa_rounds % 2), (0, 0));
+            assert!(effort.seconds_per_run >= 1.0 && effort.seconds_per_run.fract() == 0.0, "{effort:?}");
         }
-        assert!(Budget::Quick.effort(2, 2).seconds_per_run >= 1.0);
+    }
+
+    #[test]
+    fn metrics_choose_their_jobs() {
+        let jobs = jobs_for(&[Metric::CpuSPerGb, Metric::WakeupsPerS]);
+        let all: Vec<_> = jobs.iter().map(|job| (job.workload, job.way)).collect();
+        let bulk = [Way::Up, Way::Down, Way::Both].map(|way| (Workload::Bulk, way));
+        assert_eq!(all, [&[(Workload::Idle, Way::None)][..], &bulk].concat());
+        assert!(jobs_for(&[Metric::ConnectS]).is_empty(), "every visit connects");
+    }
+
+    #[test]
+    fn directions_change_places() {
+        let first = |round| in_order(&quick_jobs(), false, round)[0].way;
+        assert_eq!([1, 2, 3, 4].map(first), [Way::Up, Way::Down, Way::Down, Way::Up]);
+        assert!(in_order(&quick_jobs(), true, 1).iter().all(|job| job.workload == Workload::Counted));
     }
 }

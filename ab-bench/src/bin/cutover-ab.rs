@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ab_bench::ab::schema::{Phase, Report, Rig};
-use ab_bench::ab::{self, Budget, Options, Progress};
+use ab_bench::ab::schema::{Metric, Phase, Report, Setting};
+use ab_bench::ab::{self, Budget, Mix, Observer, Options, Progress};
 use ab_bench::calibrate::Costs;
 use ab_bench::lab::{ClientSpec, ServerKind};
 use ab_bench::profile::{self, Subject, Want};
@@ -21,13 +21,16 @@ const EXAMPLES: &str = "\
 Examples:
   ./zigw build ab -- --quick --out report      builds both sides and compares them in two minutes
   cutover-ab --bin c=c/cutover --bin rust=rust/cutover --out report
-  cutover-ab --contestants c,adapter --swaps 'adapter=*=c,adapter=rust' --quick
-  cutover-ab --contestants official --server debian --quick
+  cutover-ab --contestants c --mix framing=rust,adapter=rust --mix '*=rust,session=c' --quick
+  cutover-ab --contestants c --each --metrics cpu_s_per_gb --rounds 6
+  cutover-ab --sweep connections=1,2,8,32 --sweep encrypt=yes,no --metrics goodput_gbit_per_s,cpu_s_per_gb
+  cutover-ab --contestants official,openvpn-udp,boringtun --server debian
+  cutover-ab --resume report                   goes on where Ctrl-C ended it
 
 Ctrl-C ends it after the current visit; what was measured is kept and reported.
 The columns and report.json are explained in docs/BENCH.md.";
 
-/// Compare the C with the Rust (and with Debian's client) through a real SoftEther server.
+/// Compare the C with the Rust (and with Debian's client, and others) through a real SoftEther server.
 #[derive(Parser)]
 #[command(name = "cutover-ab", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 struct Arguments {
@@ -37,21 +40,46 @@ struct Arguments {
     /// [default: `cutover-c` and `cutover-rust` beside this program]
     #[arg(long = "bin", value_name = "NAME=PATH", value_parser = name_and_path)]
     programs: Vec<(String, PathBuf)>,
-    /// Who is compared, the baseline first [default: those given by --bin and --swaps; without --quick also `official` if installed]
-    #[arg(long, value_name = "c,rust,official", value_delimiter = ',')]
+    /// Who is compared, the baseline first: c, c-dispatched, rust, official, openvpn-tcp, openvpn-udp, openconnect,
+    /// boringtun, gotatun [default: c, rust; without --quick also c-dispatched, and official if installed]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     contestants: Vec<String>,
-    /// A contestant made of the Rust build and modes as in CUTOVER_SWAPS: `adapter=*=c,adapter=rust`
-    #[arg(long, value_name = "NAME=MODES", value_parser = name_and_modes)]
-    swaps: Vec<(String, String)>,
-    /// Whose server: built from the vendored C, or Debian's package
+    /// A contestant made of the Rust build: these groups or swaps on Rust, the others on C; `*=rust` first turns that round
+    #[arg(long = "mix", value_name = "[NAME:]SWAP=c|rust,…")]
+    mixes: Vec<Mix>,
+    /// A contestant for every swap: that one alone on Rust
+    #[arg(long)]
+    each: bool,
+    /// Against which far ends: the real server, the lab's own faster peer [default: both; with --quick real]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    rig: Vec<RigName>,
+    /// Whose real server: built from the vendored C, or Debian's package
     #[arg(long, value_enum, default_value = "vendored")]
-    server: ServerKind,
-    /// At most two minutes instead of fifteen
+    server: RealServer,
+    /// Measure this setting for every value (connections, half_duplex, encrypt, compress, udp_acceleration, streams, payload)
+    #[arg(long = "sweep", value_name = "KEY=VALUE,…")]
+    sweeps: Vec<String>,
+    /// Only these metrics, by their names in report.json [default: with --quick CPU and goodput, otherwise nearly all]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = metric)]
+    metrics: Vec<Metric>,
+    /// Plant a fault in a contestant of the planted-faults build, for the harness to find: `burn` costs 5 % more CPU
+    #[arg(long = "plant", value_name = "NAME=FAULT", value_parser = name_and_fault)]
+    plants: Vec<(String, String)>,
+    /// At most two minutes instead of fifteen (for the default contestants, metrics and settings)
     #[arg(long)]
     quick: bool,
+    /// So many rounds instead of what fits the time (even, and as many A/A rounds)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=200))]
+    rounds: Option<u32>,
+    /// So many seconds per run instead of what fits the time
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u16).range(1..=600))]
+    seconds: Option<u16>,
     /// Where report.html, report.json and their like go
     #[arg(long, value_name = "DIR", default_value = "ab-report")]
     out: PathBuf,
+    /// Go on with the interrupted measurement of this directory, with its own options
+    #[arg(long, value_name = "DIR", exclusive = true)]
+    resume: Option<PathBuf>,
     /// Seed of the order of the runs and of the bootstrap
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -68,6 +96,18 @@ struct Arguments {
     judgement: Judgement,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum RigName {
+    Real,
+    Peer,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum RealServer {
+    Vendored,
+    Debian,
+}
+
 fn name_and_path(text: &str) -> Result<(String, PathBuf), String> {
     let (name, path) = text.split_once('=').ok_or("want NAME=PATH")?;
     if !Path::new(path).is_file() {
@@ -76,16 +116,23 @@ fn name_and_path(text: &str) -> Result<(String, PathBuf), String> {
     Ok((name.to_owned(), path.into()))
 }
 
-fn name_and_modes(text: &str) -> Result<(String, String), String> {
-    let (name, modes) = text.split_once('=').ok_or("want NAME=MODES")?;
-    Ok((name.to_owned(), modes.to_owned()))
+fn name_and_fault(text: &str) -> Result<(String, String), String> {
+    let (name, fault) = text.split_once('=').ok_or("want NAME=FAULT")?;
+    Ok((name.to_owned(), fault.to_owned()))
+}
+
+fn metric(text: &str) -> Result<Metric, String> {
+    Metric::from_name(text).ok_or_else(|| {
+        let names: Vec<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
+        format!("no such metric: there are {}", names.join(", "))
+    })
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.command {
         Some(command) => cli::run(command),
-        None => compare(&arguments),
+        None => compare(arguments),
     };
     match done {
         Ok(code) => code,
@@ -96,47 +143,55 @@ fn main() -> ExitCode {
     }
 }
 
-fn compare(arguments: &Arguments) -> Result<ExitCode, String> {
-    let programs = if arguments.programs.is_empty() { programs_beside_me() } else { arguments.programs.clone() };
-    let contestants = ab::contestants(&names(arguments, &programs), &programs, &arguments.swaps)?;
-    let budget = if arguments.quick { Budget::Quick } else { Budget::Full };
-    let effort = budget.effort(contestants.len(), 2);
-    let options = Options { contestants, server: arguments.server, effort, seed: arguments.seed };
+fn compare(arguments: Arguments) -> Result<ExitCode, String> {
+    let command: Vec<String> = std::env::args().collect();
+    let (arguments, options, so_far) = match &arguments.resume {
+        None => {
+            let options = options(&arguments, command)?;
+            (arguments, options, None)
+        }
+        Some(dir) => {
+            let so_far = read_report(dir)?;
+            let mut again = Arguments::try_parse_from(&so_far.command)
+                .map_err(|error| format!("{} has another version's command line: {error}", dir.display()))?;
+            again.out = dir.clone();
+            let options = options(&again, so_far.command.clone())?;
+            check_same(&options, &so_far)?;
+            (again, options, Some(so_far))
+        }
+    };
+    let out = &arguments.out;
     // Before the measurement, not after it, is the time to learn that the report cannot be written.
-    fs::create_dir_all(&arguments.out)
-        .map_err(|error| format!("cannot create {}: {error}", arguments.out.display()))?;
+    fs::create_dir_all(out).map_err(|error| format!("cannot create {}: {error}", out.display()))?;
 
     let stop = stop_flag()?;
-    let costs = Costs::measure_in_new_lab(arguments.server).map_err(|error| error.to_string())?;
-    let bar = progress_bar();
-    let show = |progress: Progress<'_>| {
-        bar.set_length(progress.of as u64);
-        bar.set_position(progress.done as u64);
-        let round = match progress.phase {
-            Phase::WarmUp => "warm-up".into(),
-            Phase::Aa => format!("A/A {}", progress.round),
-            Phase::Ab | Phase::Counted => format!("round {}", progress.round),
-        };
-        bar.set_message(format!("{round}, {}", progress.contestant));
-        !stop.load(Ordering::Relaxed)
-    };
-    let mut report = ab::run(&options, show).map_err(|error| error.to_string())?;
-    bar.finish_and_clear();
-
-    add_calibration(&mut report, costs, arguments);
+    // The parts cost the same beside whichever far end; at least one rig is measured.
+    let calibrated_beside = options.rigs.first().copied().unwrap_or_default();
+    let costs = Costs::measure_in_new_lab(calibrated_beside).map_err(|error| error.to_string())?;
+    let mut watcher = Watcher { stop, bar: progress_bar(), out: out.clone(), trouble: None };
+    let mut report = ab::run(&options, so_far, &mut watcher).map_err(|error| error.to_string())?;
+    watcher.bar.finish_and_clear();
+    if let Some(trouble) = watcher.trouble {
+        return Err(trouble);
+    }
+    add_calibration(&mut report, costs, calibrated_beside, arguments.quick);
     if report.complete {
-        add_profiles(&mut report, &options, arguments);
+        add_profiles(&mut report, &options, &arguments);
         if arguments.micro {
             report.micro = cli::run_micro(None)?.rows;
         }
     }
-    cli::conclude(&mut report, &arguments.out, &arguments.judgement)
+    let code = cli::conclude(&mut report, out, &arguments.judgement)?;
+    if !report.complete {
+        println!("go on with: cutover-ab --resume {}", out.display());
+    }
+    Ok(code)
 }
 
 /// What the machine's parts cost, once more after the measurement unless it is a quick or an interrupted one.
-fn add_calibration(report: &mut Report, mut costs: Costs, arguments: &Arguments) {
-    if report.complete && !arguments.quick {
-        match Costs::measure_in_new_lab(arguments.server) {
+fn add_calibration(report: &mut Report, mut costs: Costs, beside: ServerKind, quick: bool) {
+    if report.complete && !quick {
+        match Costs::measure_in_new_lab(beside) {
             Ok(again) => costs.add(again),
             Err(error) => eprintln!("cutover-ab: no second calibration: {error}"),
         }
@@ -148,9 +203,9 @@ fn add_calibration(report: &mut Report, mut costs: Costs, arguments: &Arguments)
 /// Looks at the baseline and at the contestant that the report puts first.
 fn add_profiles(report: &mut Report, options: &Options, arguments: &Arguments) {
     let want = Want { stacks: arguments.profile, syscalls: arguments.trace };
-    if want == (Want { stacks: false, syscalls: false }) {
+    let (Some(server), true) = (options.rigs.first(), want.stacks || want.syscalls) else {
         return;
-    }
+    };
     let candidate = report::candidate(report).map(|candidate| candidate.name.clone());
     let names = [Some(report.baseline.clone()), candidate];
     let contestants =
@@ -162,12 +217,116 @@ fn add_profiles(report: &mut Report, options: &Options, arguments: &Arguments) {
             Subject { name: contestant.name.clone(), spec }
         })
         .collect();
-    match profile::run(arguments.server, Rig::Real, &subjects, want, &arguments.out) {
+    match profile::run(*server, server.rig(), &subjects, want, &arguments.out) {
         Ok(profiles) => {
             report.profiles = profiles.profiles;
             profiles.failures.iter().for_each(|failure| eprintln!("cutover-ab: no profile: {failure}"));
         }
         Err(error) => eprintln!("cutover-ab: no profiles: {error}"),
+    }
+}
+
+/// Whose real server.
+fn real_server(arguments: &Arguments) -> ServerKind {
+    match arguments.server {
+        RealServer::Vendored => ServerKind::Vendored,
+        RealServer::Debian => ServerKind::Debian,
+    }
+}
+
+/// What the command line asks for.
+fn options(arguments: &Arguments, command: Vec<String>) -> Result<Options, String> {
+    let programs = if arguments.programs.is_empty() { programs_beside_me() } else { arguments.programs.clone() };
+    let each = if arguments.each { ab::SWAPS } else { &[] };
+    let mut contestants = ab::contestants(&names(arguments, &programs), &programs, &arguments.mixes, each)?;
+    for (name, fault) in &arguments.plants {
+        let contestant = contestants.iter_mut().find(|contestant| contestant.name == *name);
+        let contestant =
+            contestant.ok_or_else(|| format!("`--plant {name}=…` is for a contestant that is not compared"))?;
+        contestant.env.push(("CUTOVER_PLANT".into(), fault.clone()));
+        contestant.what.push_str(&format!(", planted: {fault}"));
+    }
+    let real = real_server(arguments);
+    let both = if arguments.quick { &[RigName::Real][..] } else { &[RigName::Real, RigName::Peer] };
+    let names = if arguments.rig.is_empty() { both } else { &arguments.rig };
+    let rigs: Vec<ServerKind> =
+        names.iter().map(|name| if *name == RigName::Real { real } else { ServerKind::Peer }).collect();
+    let jobs = match (&arguments.metrics[..], arguments.quick) {
+        ([], true) => ab::quick_jobs(),
+        ([], false) => ab::full_jobs(),
+        (metrics, _) => ab::jobs_for(metrics),
+    };
+    let settings = settings(&arguments.sweeps)?;
+    let budget = if arguments.quick { Budget::Quick } else { Budget::Full };
+    let mut effort = budget.effort(contestants.len(), rigs.len() * settings.len(), &jobs);
+    if let Some(rounds) = arguments.rounds {
+        effort.rounds = rounds.next_multiple_of(2);
+        effort.aa_rounds = effort.rounds;
+    }
+    effort.seconds_per_run = arguments.seconds.map_or(effort.seconds_per_run, f64::from);
+    if arguments.rounds.is_some() || arguments.seconds.is_some() {
+        effort.name = "own".into();
+    }
+    Ok(Options { contestants, rigs, settings, jobs, effort, seed: arguments.seed, command })
+}
+
+/// The default setting and the points of all sweeps, each once.
+fn settings(sweeps: &[String]) -> Result<Vec<Setting>, String> {
+    let mut settings: Vec<Setting> = Vec::new();
+    for text in sweeps {
+        for setting in ab::sweep(text)? {
+            if settings.iter().all(|other| other.id != setting.id) {
+                settings.push(setting);
+            }
+        }
+    }
+    Ok(if settings.is_empty() { vec![ab::default_setting()] } else { settings })
+}
+
+fn read_report(dir: &Path) -> Result<Report, String> {
+    let path = dir.join("report.json");
+    let failed = |error: &dyn std::fmt::Display| format!("cannot go on with {}: {error}", path.display());
+    let report: Report =
+        serde_json::from_slice(&fs::read(&path).map_err(|error| failed(&error))?).map_err(|error| failed(&error))?;
+    if report.complete { Err(failed(&"it is complete")) } else { Ok(report) }
+}
+
+/// Runs of other programs must not be mixed with those that are there.
+fn check_same(options: &Options, so_far: &Report) -> Result<(), String> {
+    let hash = |facts: &ab::schema::ContestantFacts| facts.build.as_ref().map(|build| build.sha256.clone());
+    for contestant in &options.contestants {
+        let before = so_far.contestants.iter().find(|facts| facts.name == contestant.name);
+        if before.map(hash) != Some(hash(&ab::facts(contestant))) {
+            return Err(format!("`{}` was another program when the measurement began: start anew", contestant.name));
+        }
+    }
+    Ok(())
+}
+
+/// Shows the progress, keeps the report on disk, and ends it all when a signal came.
+struct Watcher {
+    stop: Arc<AtomicBool>,
+    bar: ProgressBar,
+    out: PathBuf,
+    trouble: Option<String>,
+}
+
+impl Observer for Watcher {
+    fn next(&mut self, progress: Progress<'_>) -> bool {
+        self.bar.set_length(progress.of as u64);
+        self.bar.set_position(progress.done as u64);
+        let part = match progress.phase {
+            Phase::WarmUp => "warm-up".into(),
+            Phase::Aa => format!("A/A {}", progress.round),
+            Phase::Ab => format!("round {}", progress.round),
+            Phase::Counted => "counting".into(),
+        };
+        self.bar.set_message(format!("{part}, {}", progress.contestant));
+        self.trouble.is_none() && !self.stop.load(Ordering::Relaxed)
+    }
+
+    fn visited(&mut self, report: &Report) {
+        self.trouble = write_json(report, &self.out).err();
     }
 }
 
@@ -179,17 +338,16 @@ fn programs_beside_me() -> Vec<(String, PathBuf)> {
 }
 
 fn names(arguments: &Arguments, programs: &[(String, PathBuf)]) -> Vec<String> {
-    if !arguments.contestants.is_empty() {
-        return arguments.contestants.clone();
+    let asked = &arguments.contestants;
+    if !asked.is_empty() {
+        return asked.clone();
     }
     let mut names: Vec<String> = programs.iter().map(|(name, _)| name.clone()).collect();
-    // The C is the baseline, in whatever order the executables were given.
-    names.sort_by_key(|name| name != "c");
-    for (name, _) in &arguments.swaps {
-        if !names.contains(name) {
-            names.push(name.clone());
-        }
+    if !arguments.quick && names.iter().any(|name| name == "rust") {
+        names.push("c-dispatched".into());
     }
+    // The C is the baseline, in whatever order the executables were given.
+    names.sort_by_key(|name| (name != "c", name != "c-dispatched"));
     if !arguments.quick && Path::new("/usr/bin/vpnclient").exists() {
         names.push("official".into());
     }
@@ -216,4 +374,13 @@ fn progress_bar() -> ProgressBar {
         eprintln!("measuring; the table comes when it is done");
     }
     bar
+}
+
+/// Writes report.json whole or not at all.
+fn write_json(report: &Report, dir: &Path) -> Result<(), String> {
+    let json = serde_json::to_string_pretty(report).map_err(|error| format!("cannot write the report: {error}"))?;
+    let (new, path) = (dir.join("report.json.new"), dir.join("report.json"));
+    fs::write(&new, json + "\n")
+        .and_then(|()| fs::rename(&new, &path))
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))
 }

@@ -41,7 +41,7 @@ struct Arguments {
 
 #[derive(Args)]
 struct WorldArguments {
-    /// Whose server: built from the vendored C, or Debian's package
+    /// Whose server: built from the vendored C, Debian's package, or the lab's own faster peer
     #[arg(long, value_enum, default_value = "vendored")]
     server: ServerKind,
     /// The client: `official` (Debian's vpnclient), `none`, or the path of a `cutover` executable [default: `cutover-rust` beside this program]
@@ -85,6 +85,9 @@ enum Action {
         /// Seed of contents and sizes
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Only from the client to the server
+        #[arg(long)]
+        up_only: bool,
     },
     /// Drill a cutover: a rollout on many sessions under load, every planted fault, thousands of switches
     Drill {
@@ -125,9 +128,9 @@ fn act(arguments: &Arguments) -> Result<ExitCode, LabError> {
         }
         Action::Shell => shell(&arguments.world),
         Action::Run { command } => run(&arguments.world, command),
-        Action::Frames { count, min, max, seed } => {
+        Action::Frames { count, min, max, seed, up_only } => {
             let plan = FramePlan { sizes: FrameSizes::new(*min, *max), ..FramePlan::new(*count, *seed) };
-            frames(&arguments.world, &plan)
+            frames(&arguments.world, &plan, *up_only)
         }
     }
 }
@@ -173,14 +176,15 @@ fn run(arguments: &WorldArguments, words: &[OsString]) -> Result<ExitCode, LabEr
     foreground(&lab, command)
 }
 
-fn frames(arguments: &WorldArguments, plan: &FramePlan) -> Result<ExitCode, LabError> {
+fn frames(arguments: &WorldArguments, plan: &FramePlan, up_only: bool) -> Result<ExitCode, LabError> {
     let Running { lab, _proxy, client } = start(arguments)?;
     let client = client.ok_or_else(|| LabError::Missing {
         what: "a client".into(),
         hint: "frames need the tunnel: leave `--client none` out".into(),
     })?;
     let mut clean = true;
-    for (name, direction) in [("up", Direction::Up), ("down", Direction::Down)] {
+    let ways = [("up", Direction::Up), ("down", Direction::Down)];
+    for (name, direction) in ways.into_iter().take(if up_only { 1 } else { 2 }) {
         let report = lab.carry_frames(&client, direction, plan)?;
         println!("{name}: {report}");
         clean &= report.is_clean();

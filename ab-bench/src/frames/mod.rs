@@ -23,6 +23,8 @@ pub use check::{Checker, Damage, FrameReport};
 pub use pattern::{ETHERTYPE, FRAME_SIZE_MAX, FRAME_SIZE_MIN, FrameSizes, MacAddress, Pattern};
 pub use socket::PacketSocket;
 
+/// How often the sender looks whether its window has opened: long before a full window has passed.
+const WINDOW_POLL: Duration = Duration::from_micros(20);
 /// Frames not seen for this long count as lost, and the sender goes on.
 const STALL: Duration = Duration::from_millis(300);
 
@@ -95,7 +97,8 @@ fn send_all(sender: &PacketSocket, plan: &FramePlan, pattern: &Pattern, arrived:
         let mut seen = arrived.load(Ordering::Acquire);
         let mut seen_at = Instant::now();
         while u64::from(number) >= seen + written_off + u64::from(plan.window.max(1)) {
-            thread::yield_now();
+            // Asleep, because whoever carries the frames wants the processor.
+            thread::sleep(WINDOW_POLL);
             let now_seen = arrived.load(Ordering::Acquire);
             if now_seen != seen {
                 (seen, seen_at) = (now_seen, Instant::now());

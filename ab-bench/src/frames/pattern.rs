@@ -33,17 +33,20 @@ pub const FRAME_SIZE_MAX: usize = 1514;
 pub struct FrameSizes {
     min: usize,
     max: usize,
+    mixed: bool,
 }
 
 impl FrameSizes {
     /// From the shortest to the longest.
-    pub const ALL: Self = Self { min: FRAME_SIZE_MIN, max: FRAME_SIZE_MAX };
+    pub const ALL: Self = Self { min: FRAME_SIZE_MIN, max: FRAME_SIZE_MAX, mixed: false };
+    /// 64, 576 and 1514 bytes, 7 : 4 : 1, as internet traffic is imitated.
+    pub const MIXED: Self = Self { min: 64, max: FRAME_SIZE_MAX, mixed: true };
 
     /// Sizes from `min` to `max` bytes; both are moved into 14..=1514 and into order.
     #[must_use]
     pub fn new(min: usize, max: usize) -> Self {
         let min = min.clamp(FRAME_SIZE_MIN, FRAME_SIZE_MAX);
-        Self { min, max: max.clamp(min, FRAME_SIZE_MAX) }
+        Self { min, max: max.clamp(min, FRAME_SIZE_MAX), mixed: false }
     }
 }
 
@@ -98,10 +101,15 @@ impl Pattern {
     /// The length of a frame. The first two have the extreme sizes, the others are spread evenly.
     #[must_use]
     pub fn size(&self, number: u32) -> usize {
-        let FrameSizes { min, max } = self.sizes;
+        let FrameSizes { min, max, mixed } = self.sizes;
         match number {
             0 => min,
             1 => max,
+            _ if mixed => match mix(self.seed ^ (u64::from(number) << 20)) % 12 {
+                0..7 => 64,
+                7..11 => 576,
+                _ => 1514,
+            },
             _ => min + (mix(self.seed ^ (u64::from(number) << 20)) % (max - min + 1) as u64) as usize,
         }
     }
@@ -184,6 +192,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn mixed_sizes_are_seven_to_four_to_one() {
+        let plan = FramePlan { sizes: FrameSizes::MIXED, ..FramePlan::new(12_000, 1) };
+        let pattern = Pattern::new(&plan, Direction::Up, [2; 6]);
+        let count = |size| (0..12_000).filter(|number| pattern.size(*number) == size).count();
+        let [small, middle, full] = [64, 576, 1514].map(count);
+        assert_eq!(small + middle + full, 12_000);
+        assert!((6_800..7_200).contains(&small) && (3_800..4_200).contains(&middle), "{small} {middle} {full}");
     }
 
     #[test]

@@ -17,13 +17,14 @@ use nix::time::clock_getcpuclockid;
 use nix::unistd::{Pid, SysconfVar, sysconf};
 use serde_json::json;
 
+use super::neighbour::{self, NEIGHBOUR_SERVER_ADDRESS, Neighbour};
 use super::server::{run_vpncmd, tail};
 use super::{
     ANONYMOUS_USER, HUB, Lab, LabError, LabProcess, SERVER_ADDRESS, Side, TUNNEL_CLIENT_ADDRESS, TUNNEL_SERVER_ADDRESS,
     USER, ip_batch, tune_tunnel_end,
 };
 
-const POLL: Duration = Duration::from_millis(10);
+pub(super) const POLL: Duration = Duration::from_millis(10);
 /// How long one question to the server's TAP may take.
 const PROBE: Duration = Duration::from_millis(200);
 /// How long a client may take to end after SIGTERM before it is killed.
@@ -40,6 +41,8 @@ pub enum ClientKind {
     Cutover(PathBuf),
     /// Debian's vpnclient.
     Official,
+    /// Someone else's tunnel with its own server.
+    Neighbour(Neighbour),
 }
 
 /// How the client authenticates.
@@ -151,7 +154,9 @@ pub struct Client {
     interface: String,
     dir: PathBuf,
     connect_time: Duration,
-    official: bool,
+    kind: ClientKind,
+    // A neighbour's own server.
+    server: Option<LabProcess>,
 }
 
 impl Client {
@@ -162,6 +167,7 @@ impl Client {
         let mut client = match &spec.kind {
             ClientKind::Cutover(program) => start_cutover(lab, spec, program, config, dir)?,
             ClientKind::Official => start_official(lab, spec, dir)?,
+            ClientKind::Neighbour(neighbour) => start_neighbour(lab, *neighbour, dir)?,
         };
         client.wait_until_up(lab, spec, started + spec.timeout)?;
         client.connect_time = started.elapsed();
@@ -186,6 +192,12 @@ impl Client {
         self.connect_time
     }
 
+    /// Which program it is.
+    #[must_use]
+    pub fn kind(&self) -> &ClientKind {
+        &self.kind
+    }
+
     /// Its files: configuration, password, log.
     #[must_use]
     pub fn dir(&self) -> &Path {
@@ -205,17 +217,23 @@ impl Client {
 
     /// Asks it to end (SIGTERM) and waits; kills it when it does not. Its status tells which.
     pub fn stop(mut self) -> Result<ExitStatus, LabError> {
-        if self.official {
+        let official = self.kind == ClientKind::Official;
+        if official {
             // Its watching parent ends without a word to the child.
             self.process.signal_group(Signal::SIGTERM)?;
         } else {
             self.process.signal(Signal::SIGTERM)?;
         }
-        match self.process.wait_timeout(STOP_PATIENCE)? {
-            Some(status) if self.official => self.wait_gone().map(|()| status),
+        let status = match self.process.wait_timeout(STOP_PATIENCE)? {
+            Some(status) if official => self.wait_gone().map(|()| status),
             Some(status) => Ok(status),
-            None => self.kill(),
+            None => self.process.kill().and_then(|status| self.wait_gone().map(|()| status)),
+        };
+        // The server's interface goes with it, and the next pair takes the same name.
+        if let Some(mut server) = self.server.take() {
+            server.kill()?;
         }
+        status
     }
 
     /// Kills it (SIGKILL), as a crash would.
@@ -228,25 +246,51 @@ impl Client {
         self.process.world().wait_gone(Side::Client, &self.interface)
     }
 
+    /// The process that carries the frames, by its PID on the host.
+    #[must_use]
+    pub fn worker(&self) -> Pid {
+        // Only the official client has a watching parent; a `cutover` that starts helpers is still itself.
+        if self.kind == ClientKind::Official { self.process.worker() } else { self.process.pid() }
+    }
+
     /// The CPU time that it has used so far.
     pub fn cpu(&self) -> Result<CpuTimes, LabError> {
-        // Only the official client has a watching parent; a `cutover` that starts helpers is still itself.
-        let worker = if self.official { self.process.worker() } else { self.process.pid() };
-        CpuTimes::of(worker)
+        CpuTimes::of(self.worker())
+    }
+
+    /// The CPU time that the far end of its tunnel has used so far.
+    pub fn far_cpu(&self, lab: &Lab) -> Result<CpuTimes, LabError> {
+        match &self.server {
+            Some(server) => CpuTimes::of(server.pid()),
+            None => lab.server().cpu(),
+        }
+    }
+
+    /// The far end's address inside the tunnel.
+    #[must_use]
+    pub fn far_address(&self) -> Ipv4Addr {
+        match self.kind {
+            ClientKind::Neighbour(_) => NEIGHBOUR_SERVER_ADDRESS,
+            ClientKind::Cutover(_) | ClientKind::Official => TUNNEL_SERVER_ADDRESS,
+        }
     }
 
     fn wait_until_up(&mut self, lab: &Lab, spec: &ClientSpec, deadline: Instant) -> Result<(), LabError> {
         self.wait_for("the client's interface", spec, deadline, |interface| match &spec.kind {
             ClientKind::Cutover(_) => lab.within(Side::Client, || has_address(interface, spec.address)),
-            ClientKind::Official => lab.world().has_interface(Side::Client, interface),
+            ClientKind::Official | ClientKind::Neighbour(_) => lab.world().has_interface(Side::Client, interface),
         })?;
         if spec.kind == ClientKind::Official {
             let (address, interface) = (spec.address, &self.interface);
             let lines = format!("address add {address}/24 dev {interface}\nlink set {interface} up\n");
             ip_batch(lab.world(), Side::Client, &lines)?;
         }
-        tune_tunnel_end(lab.world(), Side::Client, &self.interface, spec.address)?;
-        self.wait_for("an answer through the tunnel", spec, deadline, |_| lab.within(Side::Client, server_tap_answers))
+        match spec.kind {
+            ClientKind::Neighbour(neighbour) => neighbour::tune(lab, neighbour)?,
+            _ => tune_tunnel_end(lab.world(), Side::Client, &self.interface, spec.address)?,
+        }
+        let far = self.far_address();
+        self.wait_for("an answer through the tunnel", spec, deadline, |_| lab.within(Side::Client, || answers(far)))
     }
 
     /// Asks `ready` until it says yes, the client ends, or time is up.
@@ -324,12 +368,19 @@ fn start_cutover(
     };
     let path = dir.join("lab.toml");
     fs::write(&path, text).map_err(|source| LabError::io(format!("write {}", path.display()), source))?;
-    let mut command = logged(Command::new(program), &dir)?;
+    let mut command = logged(Command::new(program), &dir, "client")?;
     // What the caller's environment says about swaps would falsify comparisons.
     command.arg("up").arg(&path).env_remove("CUTOVER_SWAPS").env("CUTOVER_STATE_DIR", dir.join("state"));
     command.envs(spec.env.iter().cloned());
     let process = lab.spawn(Side::Client, command)?;
-    Ok(Client { process, interface: spec.interface.clone(), dir, connect_time: Duration::ZERO, official: false })
+    let (interface, kind) = (spec.interface.clone(), spec.kind.clone());
+    Ok(Client { process, interface, dir, connect_time: Duration::ZERO, kind, server: None })
+}
+
+fn start_neighbour(lab: &Lab, neighbour: Neighbour, dir: PathBuf) -> Result<Client, LabError> {
+    let neighbour::Pair { server, client, interface } = neighbour.start(lab, &dir)?;
+    let kind = ClientKind::Neighbour(neighbour);
+    Ok(Client { process: client, interface, dir, connect_time: Duration::ZERO, kind, server: Some(server) })
 }
 
 /// Starts Debian's client in the foreground and configures it through vpncmd.
@@ -344,7 +395,7 @@ fn start_official(lab: &Lab, spec: &ClientSpec, dir: PathBuf) -> Result<Client, 
     // The accounts of an official client that ran before in this lab.
     let forget = ["rm", "-rf", "/var/lib/softether/vpn_client.config", "/var/lib/softether/backup.vpn_client.config"];
     lab.run_ok(Side::Client, &forget, spec.timeout)?;
-    let mut command = logged(Command::new("/usr/bin/vpnclient"), &dir)?;
+    let mut command = logged(Command::new("/usr/bin/vpnclient"), &dir, "client")?;
     command.arg("execsvc").envs(spec.env.iter().cloned());
     let process = lab.spawn(Side::Client, command)?;
     let mut client = Client {
@@ -352,7 +403,8 @@ fn start_official(lab: &Lab, spec: &ClientSpec, dir: PathBuf) -> Result<Client, 
         interface: format!("vpn_{}", spec.interface),
         dir,
         connect_time: Duration::ZERO,
-        official: true,
+        kind: ClientKind::Official,
+        server: None,
     };
     client.wait_for("the official client's control port", spec, Instant::now() + spec.timeout, |_| {
         lab.world().listens(Side::Client, OFFICIAL_CONTROL_PORT)
@@ -397,9 +449,10 @@ fn official_script(lab: &Lab, spec: &ClientSpec) -> String {
     )
 }
 
-fn logged(mut command: Command, dir: &Path) -> Result<Command, LabError> {
-    let failed = |source| LabError::io("create the client's log", source);
-    let log = File::create(log_path(dir)).map_err(failed)?;
+/// Sends what a command prints to `NAME.log` in `dir`.
+pub(super) fn logged(mut command: Command, dir: &Path, name: &str) -> Result<Command, LabError> {
+    let failed = |source| LabError::io(format!("create the log of the {name}"), source);
+    let log = File::create(dir.join(format!("{name}.log"))).map_err(failed)?;
     let error_log = log.try_clone().map_err(failed)?;
     command.stdin(Stdio::null()).stdout(log).stderr(error_log);
     Ok(command)
@@ -421,9 +474,9 @@ fn has_address(interface: &str, address: Ipv4Addr) -> bool {
     })
 }
 
-/// Whether the server's TAP refuses a connection, as a host does that is there and does not listen.
-fn server_tap_answers() -> bool {
-    let target = (TUNNEL_SERVER_ADDRESS, CLOSED_PORT).into();
+/// Whether a host refuses a connection, as one does that is there and does not listen.
+fn answers(host: Ipv4Addr) -> bool {
+    let target = (host, CLOSED_PORT).into();
     match TcpStream::connect_timeout(&target, PROBE) {
         Ok(_) => true,
         Err(error) => error.kind() == io::ErrorKind::ConnectionRefused,

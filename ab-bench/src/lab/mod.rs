@@ -13,6 +13,7 @@
 
 mod client;
 mod error;
+mod neighbour;
 mod process;
 mod server;
 mod workdir;
@@ -29,6 +30,7 @@ use std::time::{Duration, Instant};
 
 pub use client::{Client, ClientAuth, ClientKind, ClientSpec, CpuTimes};
 pub use error::LabError;
+pub use neighbour::Neighbour;
 pub use process::LabProcess;
 pub use server::{Server, ServerKind};
 pub use workdir::{WorkDir, remove_remains};

@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 
 use super::world::World;
 use super::{
-    ANONYMOUS_USER, CpuTimes, HUB, LabError, LabOptions, LabProcess, SERVER_TAP, Side, TUNNEL_SERVER_ADDRESS, USER,
-    WorkDir, ip_batch, process, tune_tunnel_end,
+    ANONYMOUS_USER, CpuTimes, HUB, LabError, LabOptions, LabProcess, SERVER_ADDRESS, SERVER_TAP, Side,
+    TUNNEL_SERVER_ADDRESS, USER, WorkDir, ip_batch, process, tune_tunnel_end,
 };
 
 /// How long the server may take to listen, to be configured, to make its TAP; each.
@@ -33,6 +33,8 @@ pub enum ServerKind {
     Vendored,
     /// Debian's packages softether-vpnserver and softether-vpncmd.
     Debian,
+    /// The lab's own peer: it speaks the server's side and is there to be faster than any client.
+    Peer,
 }
 
 /// The same after a restart, as the gateway behind a real bridge keeps its address: clients have it in their ARP tables.
@@ -59,14 +61,19 @@ struct ServerFiles {
 
 impl Server {
     pub(crate) fn start(world: &Arc<World>, work_dir: &WorkDir, options: &LabOptions) -> Result<Self, LabError> {
-        let files = ServerFiles::find(options)?;
         let dir = work_dir.path().join("server");
-        files.copy_to(&dir)?;
-        let password = rand::rng().sample_iter(&Alphanumeric).take(20).map(char::from).collect();
+        if options.server == ServerKind::Peer {
+            fs::create_dir(&dir).map_err(|source| LabError::io(format!("create {}", dir.display()), source))?;
+        } else {
+            ServerFiles::find(options)?.copy_to(&dir)?;
+        }
+        let password: String = rand::rng().sample_iter(&Alphanumeric).take(20).map(char::from).collect();
         let mut server =
             Self { process: None, world: Arc::clone(world), kind: options.server, dir, password, pin: String::new() };
         server.launch()?;
-        server.configure()?;
+        if options.server != ServerKind::Peer {
+            server.configure()?;
+        }
         server.pin = server.read_pin()?;
         server.set_up_tap()?;
         Ok(server)
@@ -118,6 +125,10 @@ impl Server {
 
     /// Runs lines of vpncmd as the server's administrator; returns what vpncmd printed.
     pub fn vpncmd(&self, lines: &str) -> Result<String, LabError> {
+        if self.kind == ServerKind::Peer {
+            let hint = "the peer has no administrator: ask its log".into();
+            return Err(LabError::Missing { what: "vpncmd for the peer".into(), hint });
+        }
         let program = self.dir.join("vpncmd");
         let target: [&str; 2] = ["localhost:443", "/SERVER"];
         run_vpncmd(&self.world, Side::Server, &program, &target, &self.dir, lines)
@@ -125,6 +136,10 @@ impl Server {
 
     /// Asks the server for its certificate; returns the SHA-256 of it as [`Server::pin`] does.
     pub fn read_pin(&self) -> Result<String, LabError> {
+        if self.kind == ServerKind::Peer {
+            let pin = fs::read_to_string(self.dir.join("pin"));
+            return pin.map_err(|source| LabError::io("read the peer's pin", source));
+        }
         // A file name that begins with a slash would be taken for an option: server.pem is relative to `dir`.
         self.vpncmd("ServerCertGet server.pem\n")?;
         let path = self.dir.join("server.pem");
@@ -149,10 +164,39 @@ impl Server {
             .open(self.log_path())
             .map_err(|source| LabError::io("create the server's log", source))?;
         let error_log = log.try_clone().map_err(|source| LabError::io("share the server's log", source))?;
-        let mut command = Command::new(self.dir.join("vpnserver"));
-        command.arg("execsvc").current_dir(&self.dir).stdin(Stdio::null()).stdout(log).stderr(error_log);
+        let mut command = match self.kind {
+            ServerKind::Peer => self.peer_command()?,
+            ServerKind::Vendored | ServerKind::Debian => {
+                let mut command = Command::new(self.dir.join("vpnserver"));
+                command.arg("execsvc");
+                command
+            }
+        };
+        command.current_dir(&self.dir).stdin(Stdio::null()).stdout(log).stderr(error_log);
         self.process = Some(LabProcess::spawn(&self.world, Side::Server, command)?);
         self.wait_until("the server's listening on port 443", |world| world.listens(Side::Server, 443))
+    }
+
+    /// The peer leaves its certificate's hash in a file.
+    fn peer_command(&self) -> Result<Command, LabError> {
+        let program = std::env::current_exe().map_err(|source| LabError::io("find the running executable", source))?;
+        // A test's executable lies one directory deeper than the programs.
+        let beside = program.ancestors().skip(1).take(2).map(|dir| dir.join("cutover-peer"));
+        let peer = beside.into_iter().find(|path| path.is_file()).ok_or_else(|| LabError::Missing {
+            what: "`cutover-peer` beside this program".into(),
+            hint: "build it with `./zigw build ab` or `cargo build -p ab-bench`".into(),
+        })?;
+        let mut command = Command::new(peer);
+        command.args(["--listen", &format!("{SERVER_ADDRESS}:443"), "--tap", SERVER_TAP, "--tap-mac", SERVER_TAP_MAC]);
+        command.args(["--hub", HUB, "--user", USER, "--user", ANONYMOUS_USER]);
+        command.arg("--pin-file").arg(self.dir.join("pin"));
+        Ok(command)
+    }
+
+    /// Everything that it has printed so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read(self.log_path()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     fn configure(&self) -> Result<(), LabError> {
@@ -208,7 +252,7 @@ impl Server {
 impl ServerFiles {
     fn find(options: &LabOptions) -> Result<Self, LabError> {
         let files = match options.server {
-            ServerKind::Vendored => Self::in_dir(&vendored_dir(options)?),
+            ServerKind::Vendored | ServerKind::Peer => Self::in_dir(&vendored_dir(options)?),
             ServerKind::Debian => Self {
                 vpnserver: Path::new(DEBIAN_DIR).join("vpnserver/vpnserver"),
                 vpncmd: Path::new(DEBIAN_DIR).join("vpncmd/vpncmd"),
@@ -216,7 +260,9 @@ impl ServerFiles {
             },
         };
         let hint = match options.server {
-            ServerKind::Vendored => "build it with `./zigw build`, or use Debian's with `--server debian`",
+            ServerKind::Vendored | ServerKind::Peer => {
+                "build it with `./zigw build`, or use Debian's with `--server debian`"
+            }
             ServerKind::Debian => "install it with `apt install softether-vpnserver softether-vpncmd`",
         };
         for path in [&files.vpnserver, &files.vpncmd, &files.hamcore] {

@@ -26,8 +26,8 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 use super::{LabError, WorkDir};
 
 /// Directories that programs of the lab write to by fixed path: each lab has its own.
-const PRIVATE_DIRS: [&str; 5] =
-    ["/run/cutover", "/run/softether", "/run/netns", "/var/lib/softether", "/var/log/softether"];
+const PRIVATE_DIRS: [&str; 6] =
+    ["/run/cutover", "/run/softether", "/run/wireguard", "/run/netns", "/var/lib/softether", "/var/log/softether"];
 
 /// One of the lab's two network namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

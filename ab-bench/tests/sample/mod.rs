@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use ab_bench::ab::schema::{
     AGAIN, BuildFacts, Calibration, ContestantFacts, Counter, Counts, Disturbance, Effort, Failure, Histogram, Host,
-    Limit, Metric, MicroRow, Observed, Phase, Primitive, Profile, ProfileKind, RejectedPair, RejectionRule, Report,
-    Rig, RigFacts, Run, SCHEMA_VERSION, Setting, Way, Workload, derive,
+    Limit, Load, Metric, MicroRow, Observed, Phase, Primitive, Profile, ProfileKind, RejectedPair, RejectionRule,
+    Report, Rig, RigFacts, Run, SCHEMA_VERSION, Setting, Way, Workload, derive,
 };
 use ab_bench::profile::Syscall;
 use ab_bench::stats::Estimate;
@@ -65,6 +65,7 @@ pub fn report(truths: &[Truth<'_>], rounds: u32, noise: f64, seed: u64) -> Repor
         started_unix_s: 1_700_000_000,
         duration_s: 90.0,
         complete: true,
+        visits_done: 60,
         command: vec!["cutover-ab".into(), "--quick".into()],
         seed,
         effort: Effort { name: "own".into(), aa_rounds: rounds, rounds, seconds_per_run: 2.0 },
@@ -105,7 +106,9 @@ pub fn report(truths: &[Truth<'_>], rounds: u32, noise: f64, seed: u64) -> Repor
             })
             .collect(),
         baseline: truths[0].0.to_owned(),
+        loads: vec![Load { rig: Rig::Real, setting: "default".into(), bits_per_s: 800_000_000 }],
         failures: Vec::new(),
+        notes: Vec::new(),
         rejection_rule: RejectionRule { steal_share_max: 0.02, foreign_share_max: 0.05 },
         rejected_pairs: Vec::new(),
         noise_floor_max: None,

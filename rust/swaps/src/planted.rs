@@ -4,7 +4,8 @@
 //! panic before it has changed anything, as ADDING_A_SWAP.md demands of a cloned swap. `slow`, `endless`, `hog` and `crash`
 //! make it take milliseconds, never return, keep memory, and kill the process. `CUTOVER_PLANT=session` makes the
 //! loop of `SessionMain` panic, `CUTOVER_PLANT=session-locked` while it holds a lock of the C. All strike from the
-//! hundredth call on: late enough to be under traffic.
+//! hundredth call on: late enough to be under traffic. `CUTOVER_PLANT=burn` makes the process need 5 % more CPU from the
+//! first call on, for the A/B harness to find.
 //!
 //! `plaintext`, `timeout-0` and `timeout-max` stand for a server whose Welcome says so.
 
@@ -39,6 +40,7 @@ enum Fault {
     SessionLocked,
     Plaintext,
     Timeout(u32),
+    Burn,
 }
 
 fn fault() -> &'static Fault {
@@ -55,8 +57,28 @@ fn fault() -> &'static Fault {
         Ok("plaintext") => Fault::Plaintext,
         Ok("timeout-0") => Fault::Timeout(0),
         Ok("timeout-max") => Fault::Timeout(u32::MAX),
+        Ok("burn") => {
+            std::thread::spawn(burn);
+            Fault::Burn
+        }
         _ => Fault::None,
     })
+}
+
+/// Uses a twentieth of the CPU time that all other threads of the process use.
+fn burn() {
+    use rustix::time::{ClockId, clock_gettime};
+    let time = |clock| Duration::try_from(clock_gettime(clock)).unwrap_or_default();
+    loop {
+        std::thread::sleep(Duration::from_millis(5));
+        loop {
+            let mine = time(ClockId::ThreadCPUTime);
+            let others = time(ClockId::ProcessCPUTime).saturating_sub(mine);
+            if mine * 20 >= others {
+                break;
+            }
+        }
+    }
 }
 
 /// Does what it is to do instead of working well, if it is time. Called before the FIFO is changed.

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Workload;
 use super::run::{Counter, Counts, Histogram, Metrics};
-use super::{Way, Workload};
 
 macro_rules! metrics {
     ($($variant:ident = $name:literal, $unit:literal, $better:ident, $what:literal;)*) => {
@@ -108,15 +108,34 @@ impl Metric {
         )
     }
 
-    /// The ways in which it is measured.
+    /// The workload that it comes from.
     #[must_use]
-    pub fn ways(self) -> &'static [Way] {
+    pub fn workload(self) -> Workload {
         match self {
-            Self::WakeupsPerS | Self::ConnectS | Self::PeakMemoryMb => &[Way::None],
+            Self::CpuSPerGb
+            | Self::CpuUserSPerGb
+            | Self::CpuSystemSPerGb
+            | Self::GoodputGbitPerS
+            | Self::MachineCpuSPerGb
+            | Self::ServerCpuSPerGb
+            | Self::ContextSwitchesPerGb
+            | Self::RetransmitsPerGb => Workload::Bulk,
+            Self::Frames64PerS => Workload::Frames64,
+            Self::FramesMixedPerS => Workload::FramesMixed,
+            Self::FramesFullPerS
+            | Self::LostPerMillion
+            | Self::ReorderedPerMillion
+            | Self::DuplicatedPerMillion
+            | Self::DamagedPerMillion => Workload::FramesFull,
             Self::RttIdleP50Us | Self::RttIdleP90Us | Self::RttIdleP99Us | Self::RttIdleP999Us | Self::RttIdleMaxUs => {
-                &[Way::None]
+                Workload::RttIdle
             }
-            _ => &[Way::Up, Way::Down, Way::Both],
+            Self::RttLoadP50Us | Self::RttLoadP90Us | Self::RttLoadP99Us | Self::RttLoadP999Us | Self::RttLoadMaxUs => {
+                Workload::RttLoad
+            }
+            Self::SyscallsPerFrame | Self::AllocationsPerFrame => Workload::Counted,
+            Self::WakeupsPerS => Workload::Idle,
+            Self::PeakMemoryMb | Self::ConnectS => Workload::Connect,
         }
     }
 }

@@ -15,7 +15,7 @@ mod run;
 pub use facts::{BuildFacts, ContestantFacts, Effort, Host, Observed, Rig, RigFacts, Setting};
 pub use metric::{Metric, derive};
 pub use results::{
-    Calibration, Failure, Limit, MicroRow, Primitive, Profile, ProfileKind, RejectedPair, RejectionRule,
+    Calibration, Failure, Limit, Load, MicroRow, Primitive, Profile, ProfileKind, RejectedPair, RejectionRule,
 };
 pub use run::{Counter, Counts, Disturbance, Histogram, Metrics, Phase, Run, Way, Workload};
 
@@ -40,6 +40,8 @@ pub struct Report {
     pub duration_s: f64,
     /// False if it was interrupted.
     pub complete: bool,
+    /// How many visits are done: where a resumed measurement goes on.
+    pub visits_done: usize,
     /// The command line that repeats it.
     pub command: Vec<String>,
     /// Seed of the order and of the bootstrap.
@@ -56,8 +58,12 @@ pub struct Report {
     pub contestants: Vec<ContestantFacts>,
     /// Against whom: the first contestant whose warm-up succeeded.
     pub baseline: String,
+    /// The rates of the runs under load.
+    pub loads: Vec<Load>,
     /// What went wrong.
     pub failures: Vec<Failure>,
+    /// What could not be measured here, and why.
+    pub notes: Vec<String>,
     /// When a run counts as disturbed; fixed before the first one.
     pub rejection_rule: RejectionRule,
     /// The pairs that were left out because one of their runs was disturbed.

@@ -23,6 +23,18 @@ pub struct Failure {
     pub reason: String,
 }
 
+/// At which rate inner TCP runs under load: the same for all contestants of a place, half of what the baseline carried
+/// in its worse direction during the warm-up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// Where.
+    pub rig: Rig,
+    /// With which setting.
+    pub setting: String,
+    /// The rate.
+    pub bits_per_s: u64,
+}
+
 /// When a run counts as disturbed: as soon as one share is larger.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RejectionRule {
