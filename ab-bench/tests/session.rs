@@ -244,29 +244,6 @@ fn a_server_that_stands_still_is_waited_for() {
     }
 }
 
-/// F2: one of several connections is reset; the session goes on, and gets another. (The server, whose C takes the error of
-/// one connection for all that its thread reads next, may lose the others, too: they come back one a second.)
-#[test]
-fn one_of_several_connections_dies() {
-    for swaps in ["*=rust,session=c", "*=c,session=rust", "*=rust"] {
-        let lab = lab();
-        let client = start(&lab, &ClientSpec { connections: 4, ..spec(swaps) });
-        let has_four = || ask(&lab, "status")["connections"] == 4;
-        wait_for(&client, "four connections", LIMIT, has_four);
-        let ports = lab.run_ok(Side::Client, &["ss", "-Htn", "state", "established", "dport", "=", "443"], LIMIT);
-        let ports = String::from_utf8_lossy(&ports.expect("ss").stdout).into_owned();
-        let local = ports.lines().next().and_then(|line| line.split_whitespace().nth(2)).expect("a connection");
-        let port = local.rsplit(':').next().expect("a port");
-        lab.run_ok(Side::Client, &["ss", "-K", "sport", "=", &format!(":{port}")], LIMIT)
-            .expect("the connection is reset");
-        wait_for(&client, "answer", LIMIT, || answers(&lab));
-        wait_for(&client, "fourth connection", LIMIT, has_four);
-        carry(&lab, &client, false, swaps);
-        assert_eq!(ask(&lab, "status")["reconnects"], 0, "{swaps}");
-        stop(client);
-    }
-}
-
 /// F8: the session group's modes change under a session of 32 connections: 200 times, or 10,000 (`CUTOVER_TEST_FULL`).
 /// What is chosen per session waits for the next one.
 #[test]
