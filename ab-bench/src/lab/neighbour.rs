@@ -20,6 +20,8 @@ pub const NEIGHBOUR_CLIENT_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 79, 0, 2);
 const CLIENT_INTERFACE: &str = "nbc0";
 /// The server's interface.
 const SERVER_INTERFACE: &str = "nbs0";
+/// Not 1194, where SoftEther's server listens too.
+const OPENVPN_PORT: u16 = 11_194;
 /// How long a step of its start may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -161,9 +163,9 @@ fn openvpn(lab: &Lab, dir: &Path, server_protocol: &str, client_protocol: &str) 
         )
     };
     let server = common("server", &client_print, SERVER_INTERFACE, NEIGHBOUR_SERVER_ADDRESS)
-        + &format!("proto {server_protocol}\nlocal {SERVER_ADDRESS}\nport 1194\n");
+        + &format!("proto {server_protocol}\nlocal {SERVER_ADDRESS}\nport {OPENVPN_PORT}\n");
     let client = common("client", &server_print, CLIENT_INTERFACE, NEIGHBOUR_CLIENT_ADDRESS)
-        + &format!("proto {client_protocol}\nremote {SERVER_ADDRESS} 1194\nnobind\nconnect-retry 1\n");
+        + &format!("proto {client_protocol}\nremote {SERVER_ADDRESS} {OPENVPN_PORT}\nnobind\nconnect-retry 1\n");
     let start = |side, name: &str, text: &str| {
         let config = dir.join(format!("{name}.conf"));
         fs::write(&config, text).map_err(|source| LabError::io(format!("write {}", config.display()), source))?;
@@ -174,7 +176,7 @@ fn openvpn(lab: &Lab, dir: &Path, server_protocol: &str, client_protocol: &str) 
     let server = start(Side::Server, "server", &server)?;
     // A client that is refused by TCP waits a second before it tries again.
     if server_protocol == "tcp-server" {
-        wait(lab, "openvpn's listening", || lab.world().listens(Side::Server, 1194))?;
+        wait(lab, "openvpn's listening", || lab.world().listens(Side::Server, OPENVPN_PORT))?;
     }
     let pair = Pair { server, client: start(Side::Client, "client", &client)?, interface: CLIENT_INTERFACE.into() };
     for (side, interface) in [(Side::Server, SERVER_INTERFACE), (Side::Client, CLIENT_INTERFACE)] {
