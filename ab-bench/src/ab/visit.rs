@@ -136,15 +136,17 @@ impl Visitor<'_> {
         let transfer = iperf::run(self.lab, traffic)?;
         let after = (client.cpu()?, client.far_cpu(self.lab)?, switches()?);
         let switches = after.2.since(before.2);
-        let counts = Counts::from([
+        let mut counts = Counts::from([
             (Counter::Bytes, transfer.bytes as f64),
             (Counter::Retransmits, transfer.retransmits as f64),
             (Counter::ClientCpuS, after.0.total.saturating_sub(before.0.total).as_secs_f64()),
             (Counter::ClientUserS, after.0.user.saturating_sub(before.0.user).as_secs_f64()),
             (Counter::ClientSystemS, after.0.system.saturating_sub(before.0.system).as_secs_f64()),
-            (Counter::ServerCpuS, after.1.total.saturating_sub(before.1.total).as_secs_f64()),
             (Counter::ContextSwitches, (switches.voluntary + switches.forced) as f64),
         ]);
+        if let (Some(before), Some(after)) = (before.1, after.1) {
+            counts.insert(Counter::ServerCpuS, after.total.saturating_sub(before.total).as_secs_f64());
+        }
         let mut run = self.run(watch, Workload::Bulk, way, counts, None)?;
         // The transfer's own time, without iperf3's handshakes.
         run.seconds = transfer.seconds;

@@ -258,11 +258,12 @@ impl Client {
         CpuTimes::of(self.worker())
     }
 
-    /// The CPU time that the far end of its tunnel has used so far.
-    pub fn far_cpu(&self, lab: &Lab) -> Result<CpuTimes, LabError> {
-        match &self.server {
-            Some(server) => CpuTimes::of(server.pid()),
-            None => lab.server().cpu(),
+    /// The CPU time that the far end of its tunnel has used so far; `None` for ocserv, which has a process per client.
+    pub fn far_cpu(&self, lab: &Lab) -> Result<Option<CpuTimes>, LabError> {
+        match (&self.server, &self.kind) {
+            (_, ClientKind::Neighbour(Neighbour::Openconnect)) => Ok(None),
+            (Some(server), _) => CpuTimes::of(server.pid()).map(Some),
+            (None, _) => lab.server().cpu().map(Some),
         }
     }
 

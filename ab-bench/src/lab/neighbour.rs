@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::client::{POLL, logged};
-use super::{Lab, LabError, LabProcess, SERVER_ADDRESS, Side, ip_batch, tune_tunnel_end};
+use super::{Lab, LabError, LabProcess, SERVER_ADDRESS, Side, ip_batch};
 
 /// The server's end of a neighbour's tunnel.
 pub const NEIGHBOUR_SERVER_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 79, 0, 1);
@@ -283,13 +283,23 @@ fn openconnect(lab: &Lab, dir: &Path) -> Result<Pair, LabError> {
     Ok(Pair { server, client, interface: CLIENT_INTERFACE.into() })
 }
 
-/// Puts both ends of the tunnel on cubic. The server's interface may have a number behind its name.
+/// Puts both ends of the tunnel on cubic. ocserv numbers its interfaces, and openconnect's script has done its end.
 pub(super) fn tune(lab: &Lab, neighbour: Neighbour) -> Result<(), LabError> {
     if neighbour == Neighbour::Openconnect {
         return Ok(());
     }
-    tune_tunnel_end(lab.world(), Side::Client, CLIENT_INTERFACE, NEIGHBOUR_CLIENT_ADDRESS)?;
-    tune_tunnel_end(lab.world(), Side::Server, SERVER_INTERFACE, NEIGHBOUR_SERVER_ADDRESS)
+    let ends = [
+        (Side::Client, CLIENT_INTERFACE, NEIGHBOUR_CLIENT_ADDRESS),
+        (Side::Server, SERVER_INTERFACE, NEIGHBOUR_SERVER_ADDRESS),
+    ];
+    for (side, interface, address) in ends {
+        let lines = format!(
+            "link set {interface} up\n\
+             route replace 10.79.0.0/24 dev {interface} src {address} congctl cubic\n"
+        );
+        ip_batch(lab.world(), side, &lines)?;
+    }
+    Ok(())
 }
 
 fn wait(lab: &Lab, what: &str, ready: impl Fn() -> Result<bool, LabError>) -> Result<(), LabError> {
