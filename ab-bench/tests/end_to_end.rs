@@ -111,8 +111,9 @@ fn untouched_c_carries_frames() {
 fn all_on_c_all_on_rust_and_all_in_shadow_carry_frames() {
     let lab = vendored();
     for (mode, side) in [("c", "c"), ("rust", "rust"), ("shadow", "shadow")] {
-        // Seam by seam: on the fused path, which tests/fused.rs is about, most swaps have nothing to do.
-        let seams = if mode == "rust" { ",session_main=c" } else { "" };
+        // Seam by seam: on the fused path, which tests/fused.rs is about, most swaps have nothing to do. Effects, which
+        // cannot be shadowed, stay on Rust beside the others' shadow.
+        let seams = if mode == "c" { "" } else { ",session_main=c" };
         let client = start(&lab, &rust_with(&format!("*={mode}{seams}")));
         carry(&lab, &client, 3 * FRAMES, mode);
         let swaps = swaps(&lab);
