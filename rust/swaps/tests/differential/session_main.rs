@@ -307,10 +307,12 @@ fn frames(function: Function, trace: &mut Trace) {
         rig.run(function, &format!("{sockets} sockets, qos {use_qos}, compress {use_compress}"), trace);
         let received = rig.script.received.concat();
         trace.push(format!("received {} frames, {}", rig.script.received.len(), summary(&received)));
-        for socket in 0..sockets {
-            let sent = sent_frames(&rig.connection.read(socket));
-            trace.push(format!("socket {socket}: {} frames, {}", sent.len(), summary(&sent.concat())));
+        let mut sent: Vec<_> = (0..sockets).flat_map(|socket| sent_frames(&rig.connection.read(socket))).collect();
+        if sockets > 1 {
+            // Which socket is the least delayed is a matter of time; the differential test of ConnectionSend holds it.
+            sent.sort();
         }
+        trace.push(format!("sent {} frames, {}", sent.len(), summary(&sent.concat())));
     }
 }
 
