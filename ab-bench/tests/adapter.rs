@@ -3,15 +3,16 @@
 //!
 //! The programs are those that `./zigw build test` installs, as for `end_to_end.rs`. Needs root.
 
+mod support;
+
 use std::collections::VecDeque;
 use std::io::IoSliceMut;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ab_bench::lab::{Client, ClientSpec, Lab, LabOptions, SERVER_TAP, ServerKind, Side, TUNNEL_SERVER_ADDRESS};
+use ab_bench::lab::{Lab, SERVER_TAP, Side, TUNNEL_SERVER_ADDRESS};
 use etherparse::{
     ArpEthIpv4Packet, ArpOperation, ArpPacket, IpFragOffset, IpNumber, Ipv4Header, NetSlice, PacketBuilder,
     SlicedPacket, TransportSlice,
@@ -22,11 +23,11 @@ use nix::sys::socket::{
     setsockopt, socket, sockopt,
 };
 use nix::sys::time::{TimeVal, TimeValLike};
+use support::{LIMIT, rust_with, start, vendored};
 
 /// The adapter alone (session and framing in C), with Rust framing, and with everything on Rust.
 const MODES: [&str; 3] = ["*=c,adapter=rust", "*=c,adapter=rust,framing=rust", "*=rust"];
 
-const LIMIT: Duration = Duration::from_secs(20);
 /// How long a frame may take through the tunnel.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Frames on the way at once; a queue of SoftEther that is full drops what comes.
@@ -37,25 +38,6 @@ const TAG_LENGTH: usize = 4;
 
 /// MAC addresses of two hosts, behind the client and behind the server.
 const HOSTS: [[u8; 6]; 2] = [[2, b'C', b'u', b't', 0, 1], [2, b'C', b'u', b't', 0, 2]];
-
-fn bin(name: &str) -> PathBuf {
-    let folder = std::env::var_os("CUTOVER_BIN_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../zig-out/bin"), PathBuf::from);
-    let program = folder.join(name);
-    assert!(program.is_file(), "{} is missing; `./zigw build test` installs it", program.display());
-    program
-}
-
-fn lab() -> Lab {
-    let server_dir = Some(bin("cutover-rust").with_file_name("../libexec/cutover"));
-    let lab = Lab::start(&LabOptions { server: ServerKind::Vendored, server_dir });
-    lab.unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn start(lab: &Lab, swaps: &str) -> Client {
-    let spec = ClientSpec::cutover(bin("cutover-rust"), swaps);
-    lab.start_client(&spec).unwrap_or_else(|error| panic!("{swaps}: {error}"))
-}
 
 fn ip(lab: &Lab, side: Side, arguments: &str) -> String {
     let argv: Vec<&str> = std::iter::once("ip").chain(arguments.split(' ')).collect();
@@ -247,9 +229,9 @@ fn to_many(to: [u8; 6], from: [u8; 6], net: u8) -> Vec<Vec<u8>> {
 
 #[test]
 fn every_size_and_kind_of_frame_is_carried_both_ways() {
-    let lab = lab();
+    let lab = vendored();
     for modes in MODES {
-        let client = start(&lab, modes);
+        let client = start(&lab, &rust_with(modes));
         let (at_client, at_server) =
             (Wire::open(&lab, Side::Client, client.interface()), Wire::open(&lab, Side::Server, SERVER_TAP));
         // The hub is to know both hosts before frames are sent to one of them; otherwise it floods and counts a storm.
@@ -339,9 +321,9 @@ fn capture(wire: &Wire, end: &AtomicBool) -> (u64, Vec<String>) {
 
 #[test]
 fn the_wire_shows_no_super_packet_and_no_wrong_checksum() {
-    let lab = lab();
+    let lab = vendored();
     for modes in MODES {
-        let client = start(&lab, modes);
+        let client = start(&lab, &rust_with(modes));
         let card = ip(&lab, Side::Client, &format!("-details link show {}", client.interface()));
         assert!(card.contains("vnet_hdr on"), "the client has offloads on: {card}");
         let wire = Wire::open(&lab, Side::Server, SERVER_TAP);

@@ -3,6 +3,8 @@
 //!
 //! The programs are those of `end_to_end.rs`; without root the lab says what to do, and the tests fail.
 
+mod support;
+
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -10,29 +12,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ab_bench::frames::{Direction, FramePlan};
-use ab_bench::lab::{Client, ClientKind, ClientSpec, Lab, LabOptions, Side};
+use ab_bench::lab::{Client, ClientKind, ClientSpec, Lab, Side};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-
-const LIMIT: Duration = Duration::from_secs(20);
+use support::{LIMIT, answers, bin, start, vendored};
 
 /// What the project promises for functions that compute, and for sessions. A test machine that is loaded with other
 /// tests may take its time with everything, so the tests allow twice that.
 const UNDONE_MAX: Duration = Duration::from_secs(2);
 const RECONNECTED_MAX: Duration = Duration::from_secs(10);
-
-fn bin(name: &str) -> PathBuf {
-    let folder = std::env::var_os("CUTOVER_BIN_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../zig-out/bin"), PathBuf::from);
-    let program = folder.join(name);
-    assert!(program.is_file(), "{} is missing; `./zigw build test` installs it", program.display());
-    program
-}
-
-fn lab() -> Lab {
-    let server_dir = Some(bin("cutover-rust").with_file_name("../libexec/cutover"));
-    Lab::start(&LabOptions { server_dir, ..LabOptions::default() }).unwrap_or_else(|error| panic!("{error}"))
-}
 
 /// A client with its state in a folder that outlives it.
 fn spec(lab: &Lab, swaps: &str) -> ClientSpec {
@@ -47,10 +35,6 @@ fn planted(lab: &Lab, fault: &str, swaps: &str) -> ClientSpec {
     let mut spec = ClientSpec { kind: ClientKind::Cutover(bin("cutover-planted")), ..spec(lab, swaps) };
     spec.env.push(("CUTOVER_PLANT".into(), fault.into()));
     spec
-}
-
-fn start(lab: &Lab, spec: &ClientSpec) -> Client {
-    lab.start_client(spec).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// `cutover swaps …`: its output, or what it printed when it failed.
@@ -133,7 +117,7 @@ fn interface_index(lab: &Lab) -> String {
 
 #[test]
 fn four_commands_move_new_block_on_a_live_session_and_back() {
-    let lab = lab();
+    let lab = vendored();
     // With everything on Rust the fused path would carry the frames, which has no blocks.
     let client = start(&lab, &spec(&lab, "*=c"));
     for (mode, lane) in [("c", "c"), ("shadow", "shadow"), ("rust", "rust"), ("c", "c")] {
@@ -175,7 +159,7 @@ min_time = "1s"
 
 #[test]
 fn plans_move_every_group_from_c_to_rust_while_no_frame_is_lost() {
-    let lab = lab();
+    let lab = vendored();
     // C by the environment is a start, and no bar to a plan that a person begins.
     let client = start(&lab, &spec(&lab, "*=c"));
     let plan = |text: &str| {
@@ -208,10 +192,6 @@ fn plans_move_every_group_from_c_to_rust_while_no_frame_is_lost() {
     assert!(client.stop().unwrap().success());
 }
 
-fn answers(lab: &Lab) -> bool {
-    lab.run(Side::Client, &["ping", "-c1", "-W1", "10.78.0.1"], LIMIT).is_ok_and(|output| output.status.success())
-}
-
 fn one_step(lab: &Lab, step: &str) -> PathBuf {
     let file = lab.dir().join("plan.toml");
     std::fs::write(&file, format!("name = \"drill\"\n[[step]]\nmin_time = \"1h\"\n{step}\n")).unwrap();
@@ -229,7 +209,7 @@ fn found(lab: &Lab, client: &Client, step: &str, swap: &str) -> (Duration, Strin
 #[test]
 fn a_mismatch_and_a_panic_are_found_undone_with_what_is_bound_audited_and_cost_no_frame() {
     for (fault, stage) in [("mismatch", "shadow"), ("panic", "rust")] {
-        let lab = lab();
+        let lab = vendored();
         let client = start(&lab, &planted(&lab, fault, "*=c"));
         let step = format!("swaps = [\"write_fifo\", \"read_fifo\", \"get_fifo_pointer\"]\nstages = [\"{stage}\"]");
         under_traffic(&lab, &client, || {
@@ -257,7 +237,7 @@ fn a_mismatch_and_a_panic_are_found_undone_with_what_is_bound_audited_and_cost_n
 fn a_slow_and_a_greedy_candidate_break_their_gates_and_cost_no_frame() {
     for (fault, gate, words) in [("slow", "p99_ratio = 4.0", "timed calls"), ("hog", "growth_mb = 64", "has grown by")]
     {
-        let lab = lab();
+        let lab = vendored();
         let client = start(&lab, &planted(&lab, fault, "*=c"));
         let step = format!(
             "swaps = [\"write_fifo\", \"read_fifo\", \"get_fifo_pointer\"]\nstages = [\"rust\"]\n[step.gates]\n{gate}"
@@ -274,7 +254,7 @@ fn a_slow_and_a_greedy_candidate_break_their_gates_and_cost_no_frame() {
 /// The thread that hangs cannot be saved; the process is replaced, and the tunnel comes back on C in the same interface.
 #[test]
 fn a_call_that_hangs_is_left_behind_with_its_process_and_the_interface_stays() {
-    let lab = lab();
+    let lab = vendored();
     let mut client = start(&lab, &planted(&lab, "endless", "*=c"));
     let interface = interface_index(&lab);
     let process = client.id();
@@ -300,7 +280,7 @@ fn a_call_that_hangs_is_left_behind_with_its_process_and_the_interface_stays() {
 
 #[test]
 fn a_crash_is_blamed_on_the_function_at_the_next_start() {
-    let lab = lab();
+    let lab = vendored();
     let mut client = start(&lab, &planted(&lab, "crash", "*=c"));
     let file = one_step(&lab, "swaps = [\"write_fifo\", \"read_fifo\", \"get_fifo_pointer\"]\nstages = [\"rust\"]");
     done(&lab, &["plan", file.to_str().unwrap()]);
@@ -317,7 +297,7 @@ fn a_crash_is_blamed_on_the_function_at_the_next_start() {
 
 #[test]
 fn the_kill_switch_works_by_signal_by_file_and_by_the_environment() {
-    let lab = lab();
+    let lab = vendored();
     let mut client = start(&lab, &spec(&lab, "*=rust"));
     let all_on_c = |lab: &Lab| table(lab)["swaps"].as_array().unwrap().iter().all(|row| row["mode"] == "c");
     assert!(!all_on_c(&lab));
@@ -349,7 +329,7 @@ fn the_kill_switch_works_by_signal_by_file_and_by_the_environment() {
 
 #[test]
 fn a_damaged_state_puts_everything_on_c_with_a_warning() {
-    let lab = lab();
+    let lab = vendored();
     let client = start(&lab, &spec(&lab, "*=rust"));
     assert!(client.stop().unwrap().success());
     let state = lab.dir().join("state/lab.state");
@@ -364,7 +344,7 @@ fn a_damaged_state_puts_everything_on_c_with_a_warning() {
 /// What arrives at the socket never disturbs the frames.
 #[test]
 fn bad_input_at_the_socket_gets_a_clear_error_and_the_data_path_never_notices() {
-    let lab = lab();
+    let lab = vendored();
     let client = start(&lab, &spec(&lab, "*=rust"));
     let plan = |text: &str| {
         let file = lab.dir().join("bad.toml");

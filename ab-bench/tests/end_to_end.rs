@@ -4,16 +4,17 @@
 //! in), `cutover-planted` (with faults to be found), and the server. `CUTOVER_BIN_DIR` names another folder.
 //! Without root the lab says what to do, and the tests fail.
 
+mod support;
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use ab_bench::frames::{Direction, FramePlan};
-use ab_bench::lab::{Client, ClientAuth, ClientSpec, Lab, LabError, LabOptions, ServerKind, Side};
+use ab_bench::lab::{Client, ClientAuth, ClientSpec, Lab, LabError, ServerKind, Side};
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use support::{LIMIT, answers, bin, lab, rust_with, start, stop, vendored};
 
-const LIMIT: Duration = Duration::from_secs(20);
 /// Frames each way in a short check.
 const FRAMES: u32 = 1000;
 
@@ -31,34 +32,8 @@ macro_rules! lines {
 }
 with_registry!(lines);
 
-fn bin(name: &str) -> PathBuf {
-    let folder = std::env::var_os("CUTOVER_BIN_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../zig-out/bin"), PathBuf::from);
-    let program = folder.join(name);
-    assert!(program.is_file(), "{} is missing; `./zigw build test` installs it", program.display());
-    program
-}
-
-fn lab(server: ServerKind) -> Lab {
-    let server_dir =
-        matches!(server, ServerKind::Vendored).then(|| bin("cutover-rust").with_file_name("../libexec/cutover"));
-    Lab::start(&LabOptions { server, server_dir }).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn vendored() -> Lab {
-    lab(ServerKind::Vendored)
-}
-
-fn rust_with(swaps: &str) -> ClientSpec {
-    ClientSpec::cutover(bin("cutover-rust"), swaps)
-}
-
 fn untouched_c() -> ClientSpec {
     ClientSpec::cutover(bin("cutover-c"), "")
-}
-
-fn start(lab: &Lab, spec: &ClientSpec) -> Client {
-    lab.start_client(spec).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Carries frames of all sizes both ways; every one must arrive, once, in order, as it was sent.
@@ -91,12 +66,6 @@ fn assert_harmless(swaps: &BTreeMap<String, Value>) {
             assert_eq!(swap[count], 0, "{count} of {name}: {swap}");
         }
     }
-}
-
-fn stop(client: Client) {
-    let log = client.log();
-    let status = client.stop().unwrap_or_else(|error| panic!("{error}"));
-    assert!(status.success(), "the client ended with {status}\n{log}");
 }
 
 #[test]
@@ -253,10 +222,7 @@ fn a_server_that_restarts_is_met_again_and_the_interface_stays() {
     let before = link(&lab);
     lab.server_mut().restart().unwrap();
     let deadline = Instant::now() + Duration::from_secs(40);
-    while !lab
-        .run(Side::Client, &["ping", "-c1", "-W1", "10.78.0.1"], LIMIT)
-        .is_ok_and(|output| output.status.success())
-    {
+    while !answers(&lab) {
         assert!(Instant::now() < deadline, "no reconnect\n{}", client.log());
     }
     assert_eq!(link(&lab), before, "it is the same interface");

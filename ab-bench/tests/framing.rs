@@ -5,9 +5,11 @@
 //! Programs as in end_to_end.rs, and `cutover-framing` (built with `-Dswaps=framing`), `cutover-vpnserver` (the server
 //! on the swaps), `cutover-replay`. Without root the lab says what to do, and the tests fail.
 
+mod support;
+
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -16,8 +18,8 @@ use ab_bench::frames::{Direction, FramePlan, FrameReport};
 use ab_bench::lab::{
     Client, ClientSpec, Lab, LabOptions, SERVER_TAP, ServerKind, Side, TUNNEL_CLIENT_ADDRESS, TUNNEL_SERVER_ADDRESS,
 };
+use support::{LIMIT, answers, bin, lab, server_dir, stop};
 
-const LIMIT: Duration = Duration::from_secs(20);
 /// Frames each way in one check.
 const FRAMES: u32 = 400;
 /// Datagrams each way in one check.
@@ -25,38 +27,15 @@ const DATAGRAMS: u32 = 100;
 /// How long UDP acceleration may take to be used: the C waits ten seconds for a path that stays.
 const UDP_PATIENCE: Duration = Duration::from_secs(40);
 
-fn bin(name: &str) -> PathBuf {
-    let folder = std::env::var_os("CUTOVER_BIN_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../zig-out/bin"), PathBuf::from);
-    let program = folder.join(name);
-    assert!(program.is_file(), "{} is missing; `./zigw build test` installs it", program.display());
-    program
-}
-
-fn server_dir() -> PathBuf {
-    bin("cutover-rust").with_file_name("../libexec/cutover")
-}
-
-fn lab(server: ServerKind) -> Lab {
-    let server_dir = matches!(server, ServerKind::Vendored).then(server_dir);
-    Lab::start(&LabOptions { server, server_dir }).unwrap_or_else(|error| panic!("{error}"))
-}
-
 fn start(lab: &Lab, spec: &ClientSpec) -> Client {
-    let client = lab.start_client(spec).unwrap_or_else(|error| panic!("{error}"));
+    let client = support::start(lab, spec);
     give_ipv6_addresses(lab, &client);
     // What comes before the session's first turn is not the session's to carry.
     let deadline = Instant::now() + LIMIT;
-    while lab.run_ok(Side::Client, &["ping", "-c1", "-W1", "10.78.0.1"], LIMIT).is_err() {
+    while !answers(lab) {
         assert!(Instant::now() < deadline, "no answer through the tunnel\n{}", client.log());
     }
     client
-}
-
-fn stop(client: Client) {
-    let log = client.log();
-    let status = client.stop().unwrap_or_else(|error| panic!("{error}"));
-    assert!(status.success(), "the client ended with {status}\n{log}");
 }
 
 fn set(lab: &Lab, modes: &str) {

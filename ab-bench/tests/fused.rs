@@ -3,52 +3,25 @@
 //!
 //! The programs are those of `./zigw build test`, as in `end_to_end.rs`. Without root the lab says what to do.
 
-use std::path::PathBuf;
+mod support;
+
 use std::time::{Duration, Instant};
 
 use ab_bench::frames::{Direction, FramePlan, FrameReport};
-use ab_bench::lab::{Client, ClientSpec, Lab, LabOptions, ServerKind, Side};
+use ab_bench::lab::{Client, ClientSpec, Lab, ServerKind, Side};
 use serde_json::Value;
+use support::{LIMIT, bin, lab, rust_with, start, stop};
 
-const LIMIT: Duration = Duration::from_secs(20);
 /// How long a client may take until it carries frames again.
 const RECOVERY: Duration = Duration::from_secs(40);
 /// Frames each way in a check.
 const FRAMES: u32 = 3000;
-
-fn bin(name: &str) -> PathBuf {
-    let folder = std::env::var_os("CUTOVER_BIN_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../zig-out/bin"), PathBuf::from);
-    let program = folder.join(name);
-    assert!(program.is_file(), "{} is missing; `./zigw build test` installs it", program.display());
-    program
-}
-
-fn lab(server: ServerKind) -> Lab {
-    let server_dir =
-        matches!(server, ServerKind::Vendored).then(|| bin("cutover-rust").with_file_name("../libexec/cutover"));
-    Lab::start(&LabOptions { server, server_dir }).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn spec(swaps: &str) -> ClientSpec {
-    ClientSpec::cutover(bin("cutover-rust"), swaps)
-}
-
-fn start(lab: &Lab, spec: &ClientSpec) -> Client {
-    lab.start_client(spec).unwrap_or_else(|error| panic!("{error}"))
-}
 
 /// Starts a client, and waits until it says that it is connected, and how.
 fn begin(lab: &Lab, spec: &ClientSpec) -> (Client, Value) {
     let client = start(lab, spec);
     let status = wait_for(lab, &client, "a path", |status| status["path"].is_string());
     (client, status)
-}
-
-fn stop(client: Client) {
-    let log = client.log();
-    let status = client.stop().unwrap_or_else(|error| panic!("{error}"));
-    assert!(status.success(), "the client ended with {status}\n{log}");
 }
 
 fn status(lab: &Lab) -> Value {
@@ -90,7 +63,7 @@ fn carry_all(lab: &Lab, client: &Client, is_ordered: bool, what: &str) {
 fn every_transport_with_both_record_layers() {
     let lab = lab(ServerKind::Vendored);
     for (modes, reason) in [("*=rust", Value::Null), ("*=rust,tls=c", "TLS by OpenSSL".into())] {
-        let plain = spec(modes);
+        let plain = rust_with(modes);
         for (kind, spec) in [
             ("1 connection", plain.clone()),
             ("2 connections", ClientSpec { connections: 2, ..plain.clone() }),
@@ -115,7 +88,7 @@ fn every_transport_with_both_record_layers() {
 fn a_session_without_encryption_is_carried_in_the_clear() {
     let lab = lab(ServerKind::Vendored);
     for connections in [1, 4] {
-        let (client, status) = begin(&lab, &ClientSpec { encrypt: false, connections, ..spec("*=rust") });
+        let (client, status) = begin(&lab, &ClientSpec { encrypt: false, connections, ..rust_with("*=rust") });
         assert_eq!(status["path"], "fused");
         carry_all(&lab, &client, connections == 1, "in the clear");
         stop(client);
@@ -126,13 +99,13 @@ fn a_session_without_encryption_is_carried_in_the_clear() {
 #[test]
 fn udp_acceleration_is_on_the_path() {
     let lab = lab(ServerKind::Vendored);
-    let (client, status) = begin(&lab, &ClientSpec { udp_acceleration: true, ..spec("*=rust") });
+    let (client, status) = begin(&lab, &ClientSpec { udp_acceleration: true, ..rust_with("*=rust") });
     assert_eq!(status["path"], "fused");
     carry_all(&lab, &client, false, "before UDP works");
     wait_for(&lab, &client, "UDP acceleration", |status| status["udp_acceleration"] == true);
     carry_all(&lab, &client, false, "by UDP");
     stop(client);
-    let (client, status) = begin(&lab, &ClientSpec { udp_acceleration: true, compress: true, ..spec("*=rust") });
+    let (client, status) = begin(&lab, &ClientSpec { udp_acceleration: true, compress: true, ..rust_with("*=rust") });
     assert_eq!(status["path_reason"], "UDP acceleration with compression");
     carry_all(&lab, &client, false, "compressed, by UDP");
     stop(client);
@@ -142,7 +115,7 @@ fn udp_acceleration_is_on_the_path() {
 fn debians_server_too() {
     let lab = lab(ServerKind::Debian);
     for modes in ["*=rust", "*=rust,tls=c"] {
-        let (client, status) = begin(&lab, &ClientSpec { connections: 2, ..spec(modes) });
+        let (client, status) = begin(&lab, &ClientSpec { connections: 2, ..rust_with(modes) });
         assert_eq!(status["path"], "fused", "{modes}");
         carry_all(&lab, &client, false, modes);
         stop(client);
@@ -157,7 +130,7 @@ fn what_the_path_does_not_know_takes_the_seams_and_says_why() {
         ("*=rust,connection_send=c", "seams", "framing runs on c"),
         ("*=rust,session=c", "c", "SessionMain runs on c"),
     ] {
-        let (client, status) = begin(&lab, &spec(modes));
+        let (client, status) = begin(&lab, &rust_with(modes));
         assert_eq!((&status["path"], &status["path_reason"]), (&path.into(), &reason.into()), "{modes}: {status}");
         carry_all(&lab, &client, true, modes);
         stop(client);
@@ -168,7 +141,7 @@ fn what_the_path_does_not_know_takes_the_seams_and_says_why() {
 #[test]
 fn the_counters_are_true() {
     let lab = lab(ServerKind::Vendored);
-    let (client, before) = begin(&lab, &spec("*=rust"));
+    let (client, before) = begin(&lab, &rust_with("*=rust"));
     let frames = |status: &Value, direction: &str| status[direction]["frames"].as_u64().unwrap();
     carry_all(&lab, &client, true, "counted");
     std::thread::sleep(Duration::from_millis(400));
@@ -186,7 +159,7 @@ fn the_counters_are_true() {
 fn a_server_that_is_killed_is_met_again() {
     let mut lab = lab(ServerKind::Vendored);
     for modes in ["*=rust", "*=rust,tls=c"] {
-        let client = start(&lab, &ClientSpec { connections: 2, ..spec(modes) });
+        let client = start(&lab, &ClientSpec { connections: 2, ..rust_with(modes) });
         carry_all(&lab, &client, false, "before");
         lab.server_mut().kill().unwrap();
         lab.server_mut().restart().unwrap();
@@ -203,7 +176,7 @@ fn a_server_that_is_killed_is_met_again() {
 #[test]
 fn a_deleted_interface_ends_the_session() {
     let lab = lab(ServerKind::Vendored);
-    let mut client = start(&lab, &spec("*=rust"));
+    let mut client = start(&lab, &rust_with("*=rust"));
     lab.run_ok(Side::Client, &["ip", "link", "delete", "cut0"], LIMIT).unwrap();
     let deadline = Instant::now() + Duration::from_secs(5);
     while !client.log().contains("the packet adapter ends the session") {

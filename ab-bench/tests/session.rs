@@ -6,16 +6,17 @@
 //! transport runs with one choice of sides and with its opposite, so that every side of every group meets every
 //! transport; `CUTOVER_TEST_FULL=1 cargo test -p ab-bench --test session` runs all 72, and the longer forms of the others.
 
-use std::path::PathBuf;
+mod support;
+
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ab_bench::frames::{Direction, FramePlan};
-use ab_bench::lab::{Client, ClientSpec, Lab, LabError, LabOptions, ServerKind, Side};
+use ab_bench::lab::{Client, ClientSpec, Lab, LabError, Side};
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use support::{LIMIT, answers, bin, rust_with, start, stop, vendored};
 
-const LIMIT: Duration = Duration::from_secs(20);
 /// Frames each way in a check.
 const FRAMES: u32 = 1000;
 
@@ -23,38 +24,10 @@ fn is_full() -> bool {
     std::env::var_os("CUTOVER_TEST_FULL").is_some()
 }
 
-fn bin(name: &str) -> PathBuf {
-    let folder = std::env::var_os("CUTOVER_BIN_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../zig-out/bin"), PathBuf::from);
-    let program = folder.join(name);
-    assert!(program.is_file(), "{} is missing; `./zigw build test-programs` installs it", program.display());
-    program
-}
-
-fn lab() -> Lab {
-    let server_dir = Some(bin("cutover-rust").with_file_name("../libexec/cutover"));
-    let lab = Lab::start(&LabOptions { server: ServerKind::Vendored, server_dir });
-    lab.unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn spec(swaps: &str) -> ClientSpec {
-    ClientSpec::cutover(bin("cutover-rust"), swaps)
-}
-
 fn planted(fault: &str, swaps: &str) -> ClientSpec {
     let mut spec = ClientSpec::cutover(bin("cutover-planted"), swaps);
     spec.env.push(("CUTOVER_PLANT".into(), fault.into()));
     spec
-}
-
-fn start(lab: &Lab, spec: &ClientSpec) -> Client {
-    lab.start_client(spec).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn stop(client: Client) {
-    let log = client.log();
-    let status = client.stop().unwrap_or_else(|error| panic!("{error}"));
-    assert!(status.success(), "the client ended with {status}\n{log}");
 }
 
 /// What `cutover COMMAND --json` answers.
@@ -78,11 +51,6 @@ fn wait_for(client: &Client, what: &str, patience: Duration, mut is_there: impl 
         assert!(Instant::now() < deadline, "no {what}\n{}", client.log());
         thread::sleep(Duration::from_millis(100));
     }
-}
-
-fn answers(lab: &Lab) -> bool {
-    let ping = lab.run(Side::Client, &["ping", "-c1", "-W1", "10.78.0.1"], LIMIT);
-    ping.is_ok_and(|output| output.status.success())
 }
 
 /// Carries frames both ways: each arrives once and as it was sent, and, over one TCP connection, in order.
@@ -145,7 +113,7 @@ fn sides(choice: usize) -> String {
 
 #[test]
 fn every_combination_of_sides_carries_frames_over_every_transport() {
-    let lab = lab();
+    let lab = vendored();
     for (number, transport) in TRANSPORTS.iter().enumerate() {
         let chosen = number % 4;
         for choice in (0..8).filter(|&choice| is_full() || choice == chosen || choice == 7 - chosen) {
@@ -160,7 +128,7 @@ fn run_cell(lab: &Lab, transport: &Transport, choice: usize) {
     let swaps = sides(choice);
     let what = format!("{}, {swaps}", transport.name);
     let Transport { connections, half_duplex, compress, encrypt, udp_acceleration, qos, .. } = *transport;
-    let spec = ClientSpec { connections, half_duplex, compress, encrypt, udp_acceleration, ..spec(&swaps) };
+    let spec = ClientSpec { connections, half_duplex, compress, encrypt, udp_acceleration, ..rust_with(&swaps) };
     let mut config = lab.client_config(&spec).expect("a configuration");
     config["transport"].as_table_mut().expect("a table").insert("qos".to_owned(), qos.into());
     let client = lab.start_client_with_config(&spec, &config.to_string()).unwrap_or_else(|e| panic!("{what}: {e}"));
@@ -186,7 +154,7 @@ fn run_cell(lab: &Lab, transport: &Transport, choice: usize) {
 /// F6: the session ends, C's locks are free again, and C serves the next one over the same interface.
 #[test]
 fn a_panic_in_the_loop_ends_the_session_and_c_runs_the_next() {
-    let lab = lab();
+    let lab = vendored();
     for (fault, swaps) in
         [("session", "*=c,session_main=rust"), ("session-locked", "*=c,session_main=rust"), ("session", "*=rust")]
     {
@@ -210,8 +178,8 @@ fn a_panic_in_the_loop_ends_the_session_and_c_runs_the_next() {
 #[test]
 fn a_server_that_is_killed_is_met_again() {
     for swaps in ["*=rust,session=c", "*=c,session=rust", "*=rust"] {
-        let mut lab = lab();
-        let client = start(&lab, &ClientSpec { connections: 2, ..spec(swaps) });
+        let mut lab = vendored();
+        let client = start(&lab, &ClientSpec { connections: 2, ..rust_with(swaps) });
         carry(&lab, &client, false, swaps);
         let before = interface(&lab);
         lab.server_mut().kill().expect("the server is killed");
@@ -229,8 +197,8 @@ fn a_server_that_is_killed_is_met_again() {
 #[test]
 fn a_server_that_stands_still_is_waited_for() {
     for swaps in ["*=rust,session=c", "*=rust"] {
-        let lab = lab();
-        let client = start(&lab, &spec(swaps));
+        let lab = vendored();
+        let client = start(&lab, &rust_with(swaps));
         carry(&lab, &client, true, swaps);
         lab.server().signal(Signal::SIGSTOP).expect("the server stops");
         thread::sleep(Duration::from_secs(if is_full() { 60 } else { 3 }));
@@ -248,8 +216,8 @@ fn a_server_that_stands_still_is_waited_for() {
 /// What is chosen per session waits for the next one.
 #[test]
 fn modes_of_the_group_change_under_traffic() {
-    let lab = lab();
-    let client = start(&lab, &ClientSpec { connections: 32, ..spec("*=rust") });
+    let lab = vendored();
+    let client = start(&lab, &ClientSpec { connections: 32, ..rust_with("*=rust") });
     wait_for(&client, "32 connections", Duration::from_secs(60), || ask(&lab, "status")["connections"] == 32);
     let path = ask(&lab, "status")["path"].clone();
     let (program, switches) = (bin("cutover-rust"), if is_full() { 10_000 } else { 200 });
@@ -273,7 +241,7 @@ fn modes_of_the_group_change_under_traffic() {
 /// I8: a server that wants no encryption although it was asked for ends the client; its other terms are clamped.
 #[test]
 fn terms_are_refused_or_clamped_on_both_sides() {
-    let lab = lab();
+    let lab = vendored();
     for swaps in ["*=c", "*=rust"] {
         match lab.start_client(&planted("plaintext", swaps)) {
             Err(LabError::ClientEnded { status, log, .. }) => {
