@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ab_bench::frames::{Direction, FramePlan, FrameSizes};
-use ab_bench::lab::{ClientAuth, ClientSpec, Lab, LabError, LabOptions, ServerKind, Side};
+use ab_bench::frames::{Checker, Direction, FRAME_SIZE_MAX, FramePlan, FrameSizes, Pattern};
+use ab_bench::lab::{ClientAuth, ClientSpec, Lab, LabError, LabOptions, SERVER_TAP, ServerKind, Side};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -46,6 +46,35 @@ fn frames_of_all_sizes_arrive_intact_both_ways() {
     client.stop().unwrap();
     let links = lab.run_ok(Side::Client, &["ip", "-brief", "link"], LIMIT).unwrap();
     assert!(!String::from_utf8_lossy(&links.stdout).contains("cut0"));
+}
+
+/// Why the server's side introduces its addresses: of frames that the hub has to flood, it drops one when there were many
+/// in the interval before, and soon nearly all.
+#[test]
+fn frames_to_addresses_that_the_hub_does_not_know_are_rationed() {
+    let lab = lab();
+    let client = lab.start_client(&ClientSpec::official()).unwrap();
+    let (from, to) = (lab.frame_sockets(Side::Client, client.interface()), lab.frame_sockets(Side::Server, SERVER_TAP));
+    let (from, to) = (from().unwrap(), to().unwrap());
+    let pattern = Pattern::new(&FramePlan::new(20, 1), Direction::Up, from.address());
+    let (mut frame, mut buffer) = (Vec::new(), [0; 2 * FRAME_SIZE_MAX]);
+    let lost = [(); 3].map(|()| {
+        let mut checker = Checker::new(pattern.clone(), 20);
+        for number in 0..20 {
+            pattern.write(number, &mut frame);
+            from.send(&frame).unwrap();
+        }
+        // Longer than the interval of half a second.
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(600) {
+            if let Some(length) = to.receive(&mut buffer).unwrap() {
+                checker.accept(&buffer[..length]);
+            }
+        }
+        checker.finish(begun.elapsed()).lost_numbers
+    });
+    assert_eq!((lost[0].as_slice(), lost[1].as_slice()), (&[][..], &[0][..]), "{lost:?}");
+    assert!(lost[2].len() > 1, "{lost:?}");
 }
 
 #[test]

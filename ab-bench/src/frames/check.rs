@@ -43,7 +43,7 @@ pub struct FrameReport {
     pub damaged: u64,
     /// Frames shorter than 60 bytes that came padded with zeros to 60 (as Ethernet cards do; not a fault).
     pub padded: u64,
-    /// Late frames of an earlier plan (not a fault of this one).
+    /// Late frames of an earlier plan, and those of another client (not a fault of this one).
     pub foreign: u64,
     /// The first lost numbers.
     pub lost_numbers: Vec<u32>,
@@ -144,6 +144,7 @@ impl Checker {
         match self.pattern.number(frame, self.highest.unwrap_or(0)) {
             Claim::Number(number) if (number as usize) < self.seen.len() => self.accept_number(number, frame),
             Claim::OtherPlan => self.report.foreign += 1,
+            Claim::Introduction(_) => {}
             Claim::Number(_) | Claim::Unreadable => {
                 self.damage(Damage { number: None, expected_length: 0, length: frame.len(), offset: 0 });
             }

@@ -2,7 +2,8 @@
 //!
 //! What travels, in the order it happens:
 //!  1. [`FramePlan`] says how many frames of which sizes; [`Pattern`] turns a number into the frame's bytes.
-//!  2. The server's side introduces its addresses, so that the hub need not flood.
+//!  2. The server's side introduces its addresses, so that the hub need not flood. They are known when the introductions
+//!     have come out at the client.
 //!  3. [`carry`] sends them in order on one packet socket and receives on another, in two threads. The sender
 //!     keeps at most `window` frames on the way, because a SoftEther queue that is full drops what comes.
 //!  4. [`Checker`] compares each received frame with the bytes that its number calls for, and keeps the account.
@@ -12,12 +13,15 @@ mod check;
 mod pattern;
 mod socket;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+
+use pattern::Claim;
 
 pub use check::{Checker, Damage, FrameReport};
 pub use pattern::{ETHERTYPE, FRAME_SIZE_MAX, FRAME_SIZE_MIN, FrameSizes, MacAddress, Pattern};
@@ -27,6 +31,10 @@ pub use socket::PacketSocket;
 const WINDOW_POLL: Duration = Duration::from_micros(20);
 /// Frames not seen for this long count as lost, and the sender goes on.
 const STALL: Duration = Duration::from_millis(300);
+
+/// When none has come out for this long, introductions are sent once more, and that so often.
+const INTRODUCTION_PATIENCE: Duration = Duration::from_millis(200);
+const INTRODUCTIONS_MAX: u32 = 15;
 
 /// Which way frames go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,9 +76,7 @@ pub fn carry(
     plan: &FramePlan,
 ) -> io::Result<FrameReport> {
     let pattern = Pattern::new(plan, direction, client.address());
-    for introduction in pattern.introductions() {
-        server.send(&introduction)?;
-    }
+    introduce(client, server, &pattern)?;
     let (sender, receiver) = match direction {
         Direction::Up => (client, server),
         Direction::Down => (server, client),
@@ -87,6 +93,33 @@ pub fn carry(
         sent.and(received)
     })?;
     Ok(checker.finish(started.elapsed()))
+}
+
+/// Makes the server's addresses known to the hub, which learns each before it forwards the frame. Without the wait the
+/// first frames up overtake the introductions when the server's bridge is slow, are flooded, and every so often one of
+/// them is dropped. A tunnel that lets none through is not waited for without end: what is lost is in the account.
+fn introduce(client: &PacketSocket, server: &PacketSocket, pattern: &Pattern) -> io::Result<()> {
+    let mut unknown: BTreeSet<u8> = (0..=u8::MAX).collect();
+    let mut buffer = vec![0; FRAME_SIZE_MAX];
+    let mut wave = unknown.len();
+    for _ in 0..INTRODUCTIONS_MAX {
+        let before = unknown.len();
+        for low in unknown.iter().take(wave) {
+            server.send(&pattern.introduction(*low))?;
+        }
+        let mut last_arrival = Instant::now();
+        while !unknown.is_empty() && last_arrival.elapsed() < INTRODUCTION_PATIENCE {
+            if let Some(length) = client.receive(&mut buffer)?
+                && let Claim::Introduction(low) = pattern.number(&buffer[..length.min(buffer.len())], 0)
+            {
+                unknown.remove(&low);
+                last_arrival = Instant::now();
+            }
+        }
+        // Where nothing comes through, more would only fill the queues.
+        wave = if unknown.len() < before { unknown.len() } else { 1 };
+    }
+    Ok(())
 }
 
 /// Sends frame after frame while fewer than `window` are on the way.

@@ -14,15 +14,14 @@
 //! the address: its number is the one nearest to the newest seen.
 //!
 //! Why these addresses: SoftEther's hub lets a client that is no bridge use hardly more than its own address, and it
-//! gives all frames to unknown addresses together a budget of some megabytes and then drops them. So the client's
-//! side uses its own address, and the server's side introduces its many beforehand ([`Pattern::introductions`]).
+//! floods frames to unknown addresses, within limits: of more than 32 a second it drops some (`CheckBroadcastStorm`).
+//! So the client's side uses its own address, and the server's side introduces its many beforehand: an introduction is
+//! a frame of 18 bytes to the client with the number 2^32 - 1, which no plan reaches ([`Pattern::introduction`]).
 
 use super::{Direction, FramePlan};
 
 /// IEEE 802's EtherType for local experiments.
 pub const ETHERTYPE: u16 = 0x88B5;
-/// The other one, of the frames that make addresses known.
-const INTRODUCTION_ETHERTYPE: u16 = 0x88B6;
 /// The shortest Ethernet frame on a TAP: a header and nothing else.
 pub const FRAME_SIZE_MIN: usize = 14;
 /// The longest at an MTU of 1500.
@@ -50,8 +49,8 @@ impl FrameSizes {
     }
 }
 
-/// How many addresses the server's side has: the numbers that can be told apart by the address alone.
-const ADDRESSES: u32 = 256;
+/// The number of a frame that makes an address known.
+const INTRODUCTION: u32 = u32::MAX;
 /// Where the number stands.
 const NUMBER_AT: std::ops::Range<usize> = 14..18;
 
@@ -73,7 +72,9 @@ pub struct Pattern {
 pub enum Claim {
     /// A frame of this plan.
     Number(u32),
-    /// A frame of another plan.
+    /// One that made an address known; its place among them.
+    Introduction(u8),
+    /// A frame of another plan or to or from another client.
     OtherPlan,
     /// None of ours, though it has our EtherType.
     Unreadable,
@@ -90,12 +91,16 @@ impl Pattern {
 
     /// Frames that the server's side must send before frames go up, so that the hub knows its addresses.
     pub fn introductions(&self) -> impl Iterator<Item = Vec<u8>> {
-        (0..ADDRESSES).map(|number| {
-            let mut frame = Vec::from(self.client);
-            frame.extend(self.server_address(number));
-            frame.extend(INTRODUCTION_ETHERTYPE.to_be_bytes());
-            frame
-        })
+        (0..=u8::MAX).map(|low| self.introduction(low))
+    }
+
+    /// The one for the address with these last eight bits.
+    pub(super) fn introduction(&self, low: u8) -> Vec<u8> {
+        let mut frame = Vec::from(self.client);
+        frame.extend(self.server_address(low.into()));
+        frame.extend(ETHERTYPE.to_be_bytes());
+        frame.extend(INTRODUCTION.to_be_bytes());
+        frame
     }
 
     /// The length of a frame. The first two have the extreme sizes, the others are spread evenly.
@@ -137,18 +142,23 @@ impl Pattern {
     /// Which frame of this plan these bytes claim to be, when `newest` is the highest number seen so far.
     #[must_use]
     pub fn number(&self, frame: &[u8], newest: u32) -> Claim {
-        let server_address = match self.direction {
-            Direction::Up => frame.get(0..6),
-            Direction::Down => frame.get(6..12),
-        };
-        let Some([0x06, b'C', b'u', b't', tag, low]) = server_address else {
+        let (Some(to), Some(from)) = (frame.get(0..6), frame.get(6..12)) else {
             return Claim::Unreadable;
         };
-        if *tag != self.tag {
+        let number = frame.get(NUMBER_AT).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
+        let (server, client) = match self.direction {
+            Direction::Up if number != Some(INTRODUCTION) => (to, from),
+            _ => (from, to),
+        };
+        let [0x06, b'C', b'u', b't', tag, low] = server else {
+            return Claim::Unreadable;
+        };
+        if *tag != self.tag || client != self.client {
             return Claim::OtherPlan;
         }
-        match frame.get(NUMBER_AT).and_then(|bytes| bytes.try_into().ok()) {
-            Some(number) => Claim::Number(u32::from_be_bytes(number)),
+        match number {
+            Some(INTRODUCTION) => Claim::Introduction(*low),
+            Some(number) => Claim::Number(number),
             None => Claim::Number(nearest(newest, *low)),
         }
     }
@@ -191,6 +201,21 @@ mod tests {
                     assert_eq!(pattern.number(&frame, newest), Claim::Number(number), "newest {newest}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn introductions_and_frames_of_another_client_are_told_apart() {
+        let plan = FramePlan::new(500, 1);
+        for direction in [Direction::Up, Direction::Down] {
+            let (ours, theirs) = (Pattern::new(&plan, direction, [2; 6]), Pattern::new(&plan, direction, [4; 6]));
+            for (low, introduction) in (0..=u8::MAX).zip(ours.introductions()) {
+                assert_eq!(ours.number(&introduction, 0), Claim::Introduction(low));
+                assert_eq!(theirs.number(&introduction, 0), Claim::OtherPlan);
+            }
+            let mut frame = Vec::new();
+            theirs.write(7, &mut frame);
+            assert_eq!(ours.number(&frame, 0), Claim::OtherPlan);
         }
     }
 
