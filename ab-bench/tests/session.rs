@@ -15,14 +15,10 @@ use ab_bench::frames::{Direction, FramePlan};
 use ab_bench::lab::{Client, ClientSpec, Lab, LabError, Side};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use support::{LIMIT, answers, bin, rust_with, start, stop, vendored};
+use support::{LIMIT, answers, bin, is_full, rust_with, start, stop, vendored};
 
 /// Frames each way in a check.
 const FRAMES: u32 = 1000;
-
-fn is_full() -> bool {
-    std::env::var_os("CUTOVER_TEST_FULL").is_some()
-}
 
 fn planted(fault: &str, swaps: &str) -> ClientSpec {
     let mut spec = ClientSpec::cutover(bin("cutover-planted"), swaps);
@@ -177,7 +173,8 @@ fn a_panic_in_the_loop_ends_the_session_and_c_runs_the_next() {
 /// F2: while frames pass, the server is killed and started again.
 #[test]
 fn a_server_that_is_killed_is_met_again() {
-    for swaps in ["*=rust,session=c", "*=c,session=rust", "*=rust"] {
+    // With everything on Rust: tests/fused.rs.
+    for swaps in ["*=rust,session=c", "*=c,session=rust"] {
         let mut lab = vendored();
         let client = start(&lab, &ClientSpec { connections: 2, ..rust_with(swaps) });
         carry(&lab, &client, false, swaps);

@@ -13,6 +13,11 @@ use ab_bench::lab::{Client, ClientSpec, Lab, LabOptions, ServerKind, Side};
 /// How long a command in the lab may take.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
+/// Whether the long forms are asked for: every combination, minutes of waiting.
+pub fn is_full() -> bool {
+    std::env::var_os("CUTOVER_TEST_FULL").is_some()
+}
+
 /// Where the programs are.
 pub fn programs() -> PathBuf {
     std::env::var_os("CUTOVER_BIN_DIR")
