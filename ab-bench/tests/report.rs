@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ab_bench::ab::schema::{AGAIN, Counter, Metric, Phase, Report, Run, Way, Workload, derive};
+use ab_bench::ab::schema::{AGAIN, Counter, Metric, Phase, RejectedPair, Report, Run, Way, Workload, derive};
 use ab_bench::report::{
     self, Change, Gate, GateError, Row, Verdict, bench_format, delta_table, deltas, markdown, picture, sentences, table,
 };
@@ -135,6 +135,33 @@ fn disturbed_pairs_are_left_out() {
     let row = row(&report, Metric::CpuSPerGb, Way::Up, "rust");
     assert_eq!(row.pair_ratios.len(), 5);
     assert!((row.baseline_median - 2.0).abs() < 0.2, "{row:?}");
+}
+
+#[test]
+fn pairs_that_were_left_out_are_counted_aloud() {
+    let mut report = report(&[("c", 2.0, 2.0), ("rust", 1.0, 2.0)], 8, 0.02, 10);
+    assert!(!sentences(&report).join("\n").contains("DISTURBED"));
+    let is_compared = |run: &&Run| matches!(run.phase, Phase::Aa | Phase::Ab) && run.contestant != "c";
+    let compared: Vec<Run> = report.runs.iter().filter(is_compared).cloned().collect();
+    let rejected = compared.iter().map(|run| RejectedPair {
+        rig: run.rig,
+        setting: run.setting.clone(),
+        phase: run.phase,
+        round: run.round,
+        contestant: run.contestant.clone(),
+        workload: run.workload,
+        way: run.way,
+        reason: "c: 0.0 % stolen, 41.0 % foreign".into(),
+    });
+    let all: Vec<RejectedPair> = rejected.collect();
+    report.rejected_pairs = all[..3].to_vec();
+    let said = sentences(&report).join("\n");
+    assert!(
+        said.contains(&format!("DISTURBED: 3 of {} pairs", all.len())) && said.contains("41.0 % foreign"),
+        "{said}"
+    );
+    report.rejected_pairs = all;
+    assert!(sentences(&report).join("\n").contains("Nothing is left to compare"));
 }
 
 fn collect_keys(value: &serde_json::Value, keys: &mut Vec<String>) {

@@ -113,7 +113,9 @@ pub fn conclude(report: &mut Report, dir: &Path, judgement: &Judgement) -> Resul
     }
     report.compare();
     write(report, dir).map_err(words)?;
-    println!("{}", table(report));
+    if !report.rows.is_empty() {
+        println!("{}", table(report));
+    }
     for sentence in sentences(report) {
         println!("{sentence}");
     }

@@ -1,7 +1,7 @@
 //! The report in words: sentences for people, the names of things, and figures with as many digits as they deserve.
 
 use super::rows::{Row, Verdict};
-use crate::ab::schema::{Metric, Phase, Report, Way};
+use crate::ab::schema::{Metric, Phase, Report, Run, Way};
 
 /// What a newcomer is shown first: the terminal's table and the report's top.
 pub const HEADLINES: [Metric; 11] = [
@@ -31,7 +31,7 @@ pub fn sentences(report: &Report) -> Vec<String> {
 /// What a reader must know before any figure: void, failures, an interruption.
 #[must_use]
 pub fn warnings(report: &Report) -> Vec<String> {
-    let mut warnings: Vec<String> = void_sentence(report).into_iter().collect();
+    let mut warnings: Vec<String> = void_sentence(report).into_iter().chain(rejected_sentence(report)).collect();
     warnings.extend(report.failures.iter().map(|failure| {
         let phase = match failure.phase {
             Phase::WarmUp => "the warm-up".into(),
@@ -54,6 +54,20 @@ fn void_sentence(report: &Report) -> Option<String> {
     let floor = report.noise_floor_max.filter(|_| report.is_void())?;
     let noise = report.noise().map_or_else(|| "unknown".into(), |noise| format!("±{}", per_cent(noise)));
     Some(format!("VOID: the noise of client CPU and goodput is {noise}; asked for was at most ±{}.", per_cent(floor)))
+}
+
+/// How many pairs were left out because something else used the machine.
+fn rejected_sentence(report: &Report) -> Option<String> {
+    let rejected = report.rejected_pairs.len();
+    let first = report.rejected_pairs.first()?;
+    let is_compared = |run: &&Run| matches!(run.phase, Phase::Aa | Phase::Ab) && run.contestant != report.baseline;
+    let pairs = report.runs.iter().filter(is_compared).count();
+    let advice = if rejected == pairs {
+        "Nothing is left to compare: end what else runs here, and measure again. The raw runs are in report.json."
+    } else {
+        "What is left is compared."
+    };
+    Some(format!("DISTURBED: {rejected} of {pairs} pairs are left out, the first since {}. {advice}", first.reason))
 }
 
 /// One row as a sentence.
