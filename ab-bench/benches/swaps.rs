@@ -14,22 +14,37 @@ mod support;
 
 include!("../../rust/swaps/src/registry.rs");
 
+/// One file for all swaps of a family.
+#[path = "../../rust/swaps/tests/differential"]
+#[allow(dead_code, unused_imports, reason = "the test's part")]
+mod families {
+    pub mod crypto;
+    pub mod http;
+    pub mod pack;
+    pub mod strings;
+}
+
 #[path = "../../rust/swaps/tests/differential"]
 mod differential {
     macro_rules! lines {
-        ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident;)*) => {
-            $(
-                #[cfg($name)]
-                #[allow(dead_code, reason = "the test's part")]
-                pub mod $name;
-            )*
+        ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident $(, in $home:ident)?;)*) => {
+            $(lines! { @module $name $($home)? })*
+        };
+        (@module $name:ident) => {
+            #[cfg($name)]
+            #[allow(dead_code, reason = "the test's part")]
+            pub mod $name;
+        };
+        (@module $name:ident $home:ident) => {
+            #[cfg($name)]
+            pub use super::families::$home::$name;
         };
     }
     with_registry!(lines);
 }
 
 macro_rules! lines {
-    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident;)*) => {
+    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident $(, in $home:ident)?;)*) => {
         fn time() {
             let mut criterion = Criterion::default().configure_from_args();
             $(

@@ -21,16 +21,37 @@ const FRAMES: u32 = 1000;
 struct Line {
     name: &'static str,
     contract: &'static str,
+    group: &'static str,
+    is_of_family: bool,
 }
 
 include!("../../rust/swaps/src/registry.rs");
 
 macro_rules! lines {
-    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident;)*) => {
-        const REGISTRY: &[Line] = &[$(Line { name: stringify!($name), contract: stringify!($contract) }),*];
+    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident $(, in $home:ident)?;)*) => {
+        const REGISTRY: &[Line] = &[$(Line {
+            name: stringify!($name),
+            contract: stringify!($contract),
+            group: stringify!($group),
+            is_of_family: [$(stringify!($home),)? ""][0] != "",
+        }),*];
     };
 }
 with_registry!(lines);
+
+/// What is switched alone, with its lines: a swap, or all of a group whose swaps are small and share a file. (Each of those
+/// alone is a matter of the differential tests; here a start of the client would be more than the swap.)
+fn units() -> Vec<(&'static str, Vec<&'static Line>)> {
+    let mut units: Vec<(&str, Vec<&Line>)> = Vec::new();
+    for line in REGISTRY {
+        let unit = if line.is_of_family { line.group } else { line.name };
+        match units.iter_mut().find(|(name, _)| *name == unit) {
+            Some((_, lines)) => lines.push(line),
+            None => units.push((unit, vec![line])),
+        }
+    }
+    units
+}
 
 fn untouched_c() -> ClientSpec {
     ClientSpec::cutover(bin("cutover-c"), "")
@@ -105,12 +126,14 @@ fn all_on_c_all_on_rust_and_all_in_shadow_carry_frames() {
 #[test]
 fn each_swap_alone_on_rust_carries_frames() {
     let lab = vendored();
-    for Line { name, .. } in REGISTRY {
-        let client = start(&lab, &rust_with(&format!("*=c,{name}=rust")));
-        carry(&lab, &client, FRAMES, name);
+    for (unit, lines) in units() {
+        let client = start(&lab, &rust_with(&format!("*=c,{unit}=rust")));
+        carry(&lab, &client, FRAMES, unit);
         let swaps = swaps(&lab);
         assert_harmless(&swaps);
-        assert_eq!(swaps[*name]["mode"], "rust", "{name}");
+        for Line { name, .. } in lines {
+            assert_eq!(swaps[*name]["mode"], "rust", "{name}");
+        }
         stop(client);
     }
 }
@@ -118,9 +141,9 @@ fn each_swap_alone_on_rust_carries_frames() {
 #[test]
 fn each_swap_alone_in_shadow_finds_nothing() {
     let lab = vendored();
-    for Line { name, .. } in REGISTRY.iter().filter(|line| line.contract != "effect") {
-        let client = start(&lab, &rust_with(&format!("*=c,{name}=shadow")));
-        carry(&lab, &client, FRAMES, name);
+    for (unit, _) in units().into_iter().filter(|(_, lines)| lines.iter().any(|line| line.contract != "effect")) {
+        let client = start(&lab, &rust_with(&format!("*=c,{unit}=shadow")));
+        carry(&lab, &client, FRAMES, unit);
         assert_harmless(&swaps(&lab));
         stop(client);
     }
@@ -168,30 +191,44 @@ fn debians_unmodified_server_is_served_too() {
 #[test]
 fn a_wrong_swap_is_found_by_shadow_demoted_and_reported_while_c_serves() {
     let lab = vendored();
-    let mut spec = ClientSpec::cutover(bin("cutover-planted"), "*=c,write_fifo=shadow");
-    spec.env.push(("CUTOVER_PLANT".into(), "mismatch".into()));
-    let client = start(&lab, &spec);
-    carry(&lab, &client, FRAMES, "a planted mismatch");
-    let swap = &swaps(&lab)["write_fifo"];
-    assert_eq!((&swap["mismatches"], &swap["demotions"], &swap["mode"]), (&1.into(), &1.into(), &"c".into()), "{swap}");
-    let record = &swap["records"][0];
-    assert_eq!(record["swap"], "write_fifo", "{record}");
-    assert!(record["first_differing_offset"].is_u64(), "{record}");
-    assert!(client.log().contains("write_fifo"), "the log names the swap:\n{}", client.log());
-    stop(client);
+    for name in PLANTED {
+        let client = start(&lab, &planted(name, "shadow", "mismatch"));
+        carry(&lab, &client, FRAMES, "a planted mismatch");
+        let swap = &swaps(&lab)[name];
+        assert_eq!(
+            (&swap["mismatches"], &swap["demotions"], &swap["mode"]),
+            (&1.into(), &1.into(), &"c".into()),
+            "{swap}"
+        );
+        let record = &swap["records"][0];
+        assert_eq!(record["swap"], name, "{record}");
+        assert!(record["first_differing_offset"].is_u64(), "{record}");
+        assert!(client.log().contains(name), "the log names the swap:\n{}", client.log());
+        stop(client);
+    }
 }
 
 #[test]
 fn a_panic_is_contained_demoted_and_reported_while_c_serves() {
     let lab = vendored();
-    let mut spec = ClientSpec::cutover(bin("cutover-planted"), "*=c,write_fifo=rust");
-    spec.env.push(("CUTOVER_PLANT".into(), "panic".into()));
-    let client = start(&lab, &spec);
-    carry(&lab, &client, FRAMES, "a planted panic");
-    let swap = &swaps(&lab)["write_fifo"];
-    assert_eq!((&swap["panics"], &swap["demotions"], &swap["mode"]), (&1.into(), &1.into(), &"c".into()), "{swap}");
-    assert!(!client.log().contains("planted\n"), "the panic's message is withheld:\n{}", client.log());
-    stop(client);
+    for name in PLANTED {
+        let client = start(&lab, &planted(name, "rust", "panic"));
+        carry(&lab, &client, FRAMES, "a planted panic");
+        let swap = &swaps(&lab)[name];
+        assert_eq!((&swap["panics"], &swap["demotions"], &swap["mode"]), (&1.into(), &1.into(), &"c".into()), "{swap}");
+        assert!(!client.log().contains("planted\n"), "the panic's message is withheld:\n{}", client.log());
+        stop(client);
+    }
+}
+
+/// Where faults are planted: a swap with a file to itself, and an item of a family.
+const PLANTED: [&str; 2] = ["write_fifo", "str_cpy"];
+
+fn planted(swap: &str, mode: &str, fault: &str) -> ClientSpec {
+    let mut spec = ClientSpec::cutover(bin("cutover-planted"), &format!("*=c,{swap}={mode}"));
+    spec.env.push(("CUTOVER_PLANT".into(), fault.into()));
+    spec.env.push(("CUTOVER_PLANT_IN".into(), swap.into()));
+    spec
 }
 
 #[test]

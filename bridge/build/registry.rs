@@ -13,7 +13,7 @@ pub struct Swap {
 include!("../../rust/swaps/src/registry.rs");
 
 macro_rules! lines {
-    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident;)*) => {
+    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident $(, in $home:ident)?;)*) => {
         /// Every swap of the registry, enabled or not.
         pub const SWAPS: &[Swap] = &[$(Swap { name: stringify!($name), symbol: stringify!($symbol), file: $file }),*];
     };

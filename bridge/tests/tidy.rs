@@ -8,13 +8,18 @@ use std::process::Command;
 struct Line {
     name: &'static str,
     group: &'static str,
+    home: &'static str,
 }
 
 include!("../../rust/swaps/src/registry.rs");
 
 macro_rules! lines {
-    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident;)*) => {
-        const REGISTRY: &[Line] = &[$(Line { name: stringify!($name), group: stringify!($group) }),*];
+    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident $(, in $home:ident)?;)*) => {
+        const REGISTRY: &[Line] = &[$(Line {
+            name: stringify!($name),
+            group: stringify!($group),
+            home: [$(stringify!($home),)? stringify!($name)][0],
+        }),*];
     };
 }
 with_registry!(lines);
@@ -49,12 +54,13 @@ fn none(problems: Vec<String>) {
 
 #[test]
 fn every_swap_has_its_file_and_its_test_and_every_such_file_its_swap() {
-    let registered: BTreeSet<String> = REGISTRY.iter().map(|line| line.name.to_owned()).collect();
-    assert_eq!(registered.len(), REGISTRY.len(), "a name stands twice in the registry");
+    let names: BTreeSet<&str> = REGISTRY.iter().map(|line| line.name).collect();
+    assert_eq!(names.len(), REGISTRY.len(), "a name stands twice in the registry");
+    let registered: BTreeSet<String> = REGISTRY.iter().map(|line| line.home.to_owned()).collect();
     for (folder, shared) in [
         (
             "rust/swaps/src",
-            &["lib", "registry", "memory", "interface", "fused", "tls", "terms", "planted", "record"][..],
+            &["lib", "registry", "memory", "interface", "fused", "tls", "terms", "planted", "record", "shims"][..],
         ),
         ("rust/swaps/tests/differential", &["main", "support"][..]),
     ] {

@@ -3,7 +3,7 @@
 include!("src/registry.rs");
 
 macro_rules! lines {
-    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident;)*) => {
+    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident $(, in $home:ident)?;)*) => {
         const NAMES: &[&str] = &[$(stringify!($name)),*];
     };
 }

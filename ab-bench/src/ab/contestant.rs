@@ -9,7 +9,7 @@ use crate::lab::{ClientKind, Neighbour};
 include!("../../../rust/swaps/src/registry.rs");
 
 macro_rules! swap_names {
-    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident;)*) => {
+    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident $(, in $home:ident)?;)*) => {
         /// The names of all swaps, in the registry's order.
         pub const SWAPS: &[&str] = &[$(stringify!($name)),*];
     };

@@ -36,11 +36,11 @@ fn table_of_swaps() {
         "# Swaps\n\nEvery C function that has a Rust side, from `rust/swaps/src/registry.rs`; `./zigw build header` writes this \
          table anew.\n\n| function | C file | group | contract | Rust | test and benchmark |\n| --- | --- | --- | --- | --- | --- |\n",
     );
-    for swaps::Line { name, symbol, file, group, contract } in swaps::REGISTRY {
+    for swaps::Line { name, symbol, file, group, contract, home } in swaps::REGISTRY {
         writeln!(
             table,
-            "| `{symbol}` | `{file}` | {group} | {contract} | [`{name}`](../rust/swaps/src/{name}.rs) \
-             | [`{name}`](../rust/swaps/tests/differential/{name}.rs) |"
+            "| `{symbol}` | `{file}` | {group} | {contract} | [`{name}`](../rust/swaps/src/{home}.rs) \
+             | [`{name}`](../rust/swaps/tests/differential/{home}.rs) |"
         )
         .expect("to write to a string");
     }

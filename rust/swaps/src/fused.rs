@@ -96,7 +96,7 @@ pub unsafe fn run(running: &mut Running) {
             report(running, &mut path, udp.as_ref());
             links.report(&path);
             links.give_up(&mut path);
-            #[cfg(all(feature = "planted-faults", write_fifo))]
+            #[cfg(feature = "planted-faults")]
             crate::planted::strike_session((*(*running.c).Tcp).TcpSockList, crate::planted::HARMLESS_FUSED_TURNS);
             if let Some(end) = running.machine.end_of_turn(&session::view(s), Tick64()).end {
                 running.end(end);

@@ -1,16 +1,27 @@
-//! The swapped C functions, one file each, and the table of them that the registry makes.
+//! The swapped C functions, one file each or one per family of small ones, and the table of them that the registry makes.
 //!
 //! A swap's file is a shim: it checks its arguments as the C does, views C memory as slices, calls the safe
 //! code in `mayaqua` or `cedar`, and writes back. It holds no logic of its own, and states who owns the memory.
 //! `registry.rs` lists the swaps; `docs/ADDING_A_SWAP.md` says how to add one.
 
+#[allow(unused_imports, unused_macros, dead_code, reason = "a build without all of a family needs less of it")]
+pub mod crypto;
 #[cfg(fused_path)]
 mod fused;
+#[allow(unused_imports, unused_macros, dead_code, reason = "a build without all of a family needs less of it")]
+pub mod http;
 pub mod interface;
 #[allow(dead_code, reason = "a build without swaps needs less of it")]
 mod memory;
-#[cfg(all(feature = "planted-faults", write_fifo))]
+#[allow(unused_imports, unused_macros, dead_code, reason = "a build without all of a family needs less of it")]
+pub mod pack;
+#[cfg(feature = "planted-faults")]
+#[allow(dead_code, reason = "a build without all swaps needs less of it")]
 mod planted;
+#[allow(unused_imports, unused_macros, reason = "a build without families needs none of it")]
+pub mod shims;
+#[allow(unused_imports, unused_macros, dead_code, reason = "a build without all of a family needs less of it")]
+pub mod strings;
 pub mod terms;
 
 #[cfg(any(fused_path, new_ssl_ctx))]
@@ -35,8 +46,8 @@ pub fn session_path() -> Option<(&'static str, Option<&'static str>)> {
 
 /// What the registry means here: per line a module, a static switch, and a place in [`ENTRIES`].
 macro_rules! lines {
-    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident;)*) => {
-        $(#[cfg($name)] pub mod $name;)*
+    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident $(, in $home:ident)?;)*) => {
+        $(lines! { @module $name $($home)? })*
 
         /// A swap's place among the counters: its line in the registry.
         #[allow(non_camel_case_types, dead_code)]
@@ -67,7 +78,19 @@ macro_rules! lines {
             file: $file,
             group: stringify!($group),
             contract: stringify!($contract),
+            home: lines!(@home $name $($home)?),
         }),*];
+    };
+    (@module $name:ident) => {
+        #[cfg($name)]
+        pub mod $name;
+    };
+    (@module $name:ident $home:ident) => {
+        #[cfg($name)]
+        pub use $home::$name;
+    };
+    (@home $name:ident $($home:ident)?) => {
+        [$(stringify!($home),)? stringify!($name)][0]
     };
 }
 with_registry!(lines);
@@ -85,6 +108,8 @@ pub struct Line {
     pub group: &'static str,
     /// `pure`, `cloned` or `effect`.
     pub contract: &'static str,
+    /// The name of the file that holds it: its own, or its family's.
+    pub home: &'static str,
 }
 
 /// Swaps that belong together.

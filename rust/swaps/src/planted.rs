@@ -2,7 +2,8 @@
 //!
 //! `CUTOVER_PLANT=mismatch` makes the Rust side of `WriteFifo` write one wrong byte; `CUTOVER_PLANT=panic` makes it
 //! panic before it has changed anything, as ADDING_A_SWAP.md demands of a cloned swap. `slow`, `endless`, `hog` and `crash`
-//! make it take milliseconds, never return, keep memory, and kill the process. `CUTOVER_PLANT=session` makes the
+//! make it take milliseconds, never return, keep memory, and kill the process. `CUTOVER_PLANT_IN=new_list` has another swap
+//! do so, one of those that have no file to themselves. `CUTOVER_PLANT=session` makes the
 //! loop of `SessionMain` panic, `CUTOVER_PLANT=session-locked` while it holds a lock of the C. All strike from the
 //! hundredth call on: late enough to be under traffic. `CUTOVER_PLANT=burn` makes the process need 5 % more CPU from the
 //! first call on, for the A/B harness to find.
@@ -81,10 +82,17 @@ fn burn() {
     }
 }
 
-/// Does what it is to do instead of working well, if it is time. Called before the FIFO is changed.
-pub fn strike_before() {
+/// Whether the fault is to be in this swap.
+fn is_in(swap: &str) -> bool {
+    static PLACE: OnceLock<String> = OnceLock::new();
+    let place = PLACE.get_or_init(|| std::env::var("CUTOVER_PLANT_IN").unwrap_or_else(|_| "write_fifo".to_owned()));
+    !matches!(fault(), Fault::None) && place == swap
+}
+
+/// Does what it is to do instead of working well, if it is time. Called before anything is changed.
+pub fn strike_before(swap: &str) {
     static CALLS: AtomicU32 = AtomicU32::new(0);
-    if matches!(fault(), Fault::None) || CALLS.fetch_add(1, Ordering::Relaxed) < HARMLESS_CALLS {
+    if !is_in(swap) || CALLS.fetch_add(1, Ordering::Relaxed) < HARMLESS_CALLS {
         return;
     }
     match fault() {
@@ -100,10 +108,15 @@ pub fn strike_before() {
     }
 }
 
+/// Whether it is time for this swap to give or leave something else than it should.
+pub fn spoils(swap: &str) -> bool {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    is_in(swap) && *fault() == Fault::Mismatch && CALLS.fetch_add(1, Ordering::Relaxed) >= HARMLESS_CALLS
+}
+
 /// Spoils the last byte, if that is the fault and it is time. Called after a write of at least one byte.
 pub fn strike_after(fifo: &mut FIFO) {
-    static CALLS: AtomicU32 = AtomicU32::new(0);
-    if *fault() == Fault::Mismatch && CALLS.fetch_add(1, Ordering::Relaxed) >= HARMLESS_CALLS {
+    if spoils("write_fifo") {
         // SAFETY: a FIFO that was written to has a last unread byte.
         unsafe { *fifo.p.cast::<u8>().add((fifo.pos + fifo.size) as usize - 1) ^= 1 };
     }

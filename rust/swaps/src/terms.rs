@@ -15,7 +15,7 @@ pub unsafe fn hold(s: *mut SESSION) -> Result<(), Refusal> {
     // SAFETY: the caller's; a client's session has options.
     unsafe {
         let s = &mut *s;
-        #[cfg(all(feature = "planted-faults", write_fifo))]
+        #[cfg(feature = "planted-faults")]
         crate::planted::strike_terms(s);
         let offered = Terms {
             timeout_ms: s.Timeout,

@@ -29,7 +29,7 @@ pub unsafe fn rust(f: *mut FIFO, p: *mut c_void, size: UINT) {
         return;
     }
     #[cfg(feature = "planted-faults")]
-    crate::planted::strike_before();
+    crate::planted::strike_before("write_fifo");
     // SAFETY: the caller's.
     let fifo = unsafe { &mut *f };
     // SAFETY: the caller's; every FIFO is made with a block of Mayaqua memory.

@@ -109,7 +109,15 @@ fn pack_length(header: &Header, limit: u32) -> Result<u32, Error> {
 ///
 /// [`Error::NoContentLength`] if there is not exactly one, in digits; [`Error::ContentLength`] if it is 0 or above `limit`.
 pub fn content_length(header: &Header, limit: u32) -> Result<u32, Error> {
-    let mut lengths = header.get_all("Content-Length");
+    one_content_length(header.get_all("Content-Length"), limit)
+}
+
+/// The same of the values that a header has of that name.
+///
+/// # Errors
+///
+/// As [`content_length`].
+pub fn one_content_length<'a>(mut lengths: impl Iterator<Item = &'a [u8]>, limit: u32) -> Result<u32, Error> {
     let (Some(length), None) = (lengths.next(), lengths.next()) else {
         return Err(Error::NoContentLength);
     };

@@ -7,16 +7,28 @@
 #[macro_use]
 mod support;
 
+#[allow(dead_code, unused_imports, reason = "`work` is the benchmark's part")]
+mod crypto;
+#[allow(dead_code, unused_imports, reason = "`work` is the benchmark's part")]
+mod http;
+#[allow(dead_code, unused_imports, reason = "`work` is the benchmark's part")]
+mod pack;
+#[allow(dead_code, unused_imports, reason = "`work` is the benchmark's part")]
+mod strings;
+
 include!("../../src/registry.rs");
 
 macro_rules! lines {
-    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident;)*) => {
-        $(
-            #[cfg($name)]
-            #[allow(dead_code, reason = "`work` is the benchmark's part")]
-            mod $name;
-        )*
+    ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident $(, in $home:ident)?;)*) => {
+        $(lines! { @module $name $($home)? })*
     };
+    (@module $name:ident) => {
+        #[cfg($name)]
+        #[allow(dead_code, reason = "`work` is the benchmark's part")]
+        mod $name;
+    };
+    // A family has a file for all of its swaps.
+    (@module $name:ident $home:ident) => {};
 }
 with_registry!(lines);
 

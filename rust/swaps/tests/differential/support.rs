@@ -32,11 +32,22 @@ pub fn start() {
     });
 }
 
-/// Random input that is the same for both sides: from `CUTOVER_TEST_SEED`, or a fixed seed.
-pub fn random() -> StdRng {
+/// `CUTOVER_TEST_SEED`, or a fixed seed.
+pub fn seed() -> u64 {
     let seed = std::env::var("CUTOVER_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0x5EED);
     println!("CUTOVER_TEST_SEED={seed}");
-    StdRng::seed_from_u64(seed)
+    seed
+}
+
+/// Random input that is the same for both sides.
+pub fn random() -> StdRng {
+    StdRng::seed_from_u64(seed())
+}
+
+/// What the tests of shims run: every combination of edges that there is, up to a limit, and as many random cases.
+#[allow(dead_code, reason = "the benches have none")]
+pub fn cases() -> swaps::shims::draw::Cases {
+    swaps::shims::draw::Cases { seed: seed(), edges: 3200, random: 500 }
 }
 
 /// Random bytes, half of the time of few different values, so that they compress.
@@ -84,6 +95,13 @@ macro_rules! both_sides {
         // SAFETY: as for the function itself.
         pub const DISPATCHER: Function = |$($arg),*| unsafe { swaps::$name::$symbol($($arg),*) };
 
+        tests_of_both_sides! { $name }
+    };
+}
+
+/// The two tests around a `body`.
+macro_rules! tests_of_both_sides {
+    ($name:ident) => {
         #[cfg(test)]
         #[test]
         fn c_and_rust_agree() {
@@ -114,6 +132,27 @@ macro_rules! both_sides {
             assert_eq!((counters.mismatches, counters.panics), (0, 0), "{:?}", swap.records());
         }
     };
+}
+
+/// Writes the tests of shims, each over the arguments that its roles draw: edges first, then random ones.
+///
+/// ```ignore
+/// both_sides_of! { str_len str_cpy }
+/// ```
+#[allow(unused_macros, reason = "the benches have rows, and no tests")]
+macro_rules! both_sides_of {
+    ($($name:ident)*) => {$(
+        #[cfg($name)]
+        pub mod $name {
+            pub use swaps::$name::{C, DISPATCHER, Function, RUST, work};
+
+            fn body(function: Function) -> $crate::support::Trace {
+                swaps::$name::trace(function, $crate::support::cases())
+            }
+
+            tests_of_both_sides! { $name }
+        }
+    )*};
 }
 
 /// Writes `body` and `work` of a function that changes the byte order of a number: edges first, then random ones.
