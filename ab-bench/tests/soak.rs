@@ -1,0 +1,49 @@
+//! The soak itself, for seconds: it passes, it keeps what was measured when it is interrupted, and it can fail.
+//!
+//! The programs are those that `./zigw build test` installs; `CUTOVER_BIN_DIR` names another folder. Needs root.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ab_bench::soak::{self, EventKind, SoakOptions};
+
+fn options(seconds: u64) -> SoakOptions {
+    let folder = std::env::var_os("CUTOVER_BIN_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../zig-out/bin"), PathBuf::from);
+    let client = folder.join("cutover-rust");
+    assert!(client.is_file(), "{} is missing; `./zigw build test` installs it", client.display());
+    let server_dir = Some(folder.join("../libexec/cutover"));
+    SoakOptions {
+        server_dir,
+        rate: 200,
+        every: Duration::from_secs(2),
+        ..SoakOptions::new(client, Duration::from_secs(seconds))
+    }
+}
+
+#[test]
+fn fourteen_seconds_pass() {
+    let report = soak::run(&options(14), &AtomicBool::new(false), |_| ()).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(report.faults(), [""; 0], "{report}\n{}", report.client_log.join("\n"));
+    assert!(report.count(EventKind::Modes) >= 1 && report.count(EventKind::Restart) >= 1, "{report}");
+    for way in &report.ways {
+        assert!(way.received > 1000, "{report}");
+    }
+}
+
+#[test]
+fn an_interrupted_soak_keeps_what_was_measured() {
+    let stop = AtomicBool::new(false);
+    let show = |progress: &soak::Progress| stop.store(progress.elapsed >= Duration::from_secs(2), Ordering::Relaxed);
+    let report = soak::run(&options(3600), &stop, show).unwrap_or_else(|error| panic!("{error}"));
+    assert!(report.interrupted && report.ways.iter().all(|way| way.received > 100), "{report}");
+    assert!(report.elapsed < Duration::from_secs(30), "{report}");
+}
+
+#[test]
+fn a_client_that_ends_is_a_fault() {
+    // It ends at once, so that there is nothing to soak.
+    let options = SoakOptions { client: "/bin/false".into(), ..options(5) };
+    assert!(soak::run(&options, &AtomicBool::new(false), |_| ()).is_err());
+}
