@@ -22,7 +22,8 @@ fn main() {
     }
     // The fused path stands on all of these, and on Linux's TAP.
     println!("cargo::rustc-check-cfg=cfg(fused_path)");
-    let seams = ["session_main", "vlan_get_packet_adapter", "connection_send", "connection_receive"];
+    let seams =
+        ["session_main", "udp_accel_init_client", "vlan_get_packet_adapter", "connection_send", "connection_receive"];
     let is_linux = std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux");
     if is_linux && seams.iter().all(|seam| enabled.contains(seam)) {
         println!("cargo::rustc-cfg=fused_path");

@@ -78,6 +78,7 @@ pub unsafe fn run(running: &mut Running) {
             path.set_datagrams(udp);
         }
         let mut links = Links::new(running.c);
+        let mut losses = Losses { since: 0, before: (*s).NumDisconnected };
         loop {
             session_main::add_connections(running);
             if links.adopt(&mut path) {
@@ -96,6 +97,9 @@ pub unsafe fn run(running: &mut Running) {
             report(running, &mut path, udp.as_ref());
             links.report(&path);
             links.give_up(&mut path);
+            if losses.are_hopeless((*s).NumDisconnected, (*s).MaxConnection, Tick64()) {
+                (*s).SessionTimeOuted = 1;
+            }
             #[cfg(feature = "planted-faults")]
             crate::planted::strike_session((*(*running.c).Tcp).TcpSockList, crate::planted::HARMLESS_FUSED_TURNS);
             if let Some(end) = running.machine.end_of_turn(&session::view(s), Tick64()).end {
@@ -103,6 +107,31 @@ pub unsafe fn run(running: &mut Running) {
                 return;
             }
         }
+    }
+}
+
+/// Connections that a session has lost: a session that has lost, within ten seconds, all that it may have and three that
+/// took their place, carries nothing any more (docs/FAULTS.md), and is better begun anew. On the seams the client looks
+/// after that (zig/adapter.zig).
+struct Losses {
+    since: u64,
+    before: u32,
+}
+
+impl Losses {
+    const WINDOW_MS: u64 = 10_000;
+
+    fn are_hopeless(&mut self, lost: u32, connections_max: u32, now: u64) -> bool {
+        if lost == self.before {
+            return false;
+        }
+        if self.since == 0 {
+            self.since = now;
+        }
+        if now.saturating_sub(self.since) > Self::WINDOW_MS {
+            *self = Self { since: 0, before: lost };
+        }
+        lost.wrapping_sub(self.before) >= connections_max.saturating_add(3)
     }
 }
 

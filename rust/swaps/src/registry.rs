@@ -26,6 +26,7 @@ macro_rules! with_registry {
             read_fifo = ReadFifo in "Mayaqua/Memory.c", framing, cloned;
             get_fifo_pointer = GetFifoPointer in "Mayaqua/Memory.c", framing, pure;
             session_main = SessionMain in "Cedar/Session.c", session, effect;
+            udp_accel_init_client = UdpAccelInitClient in "Cedar/UdpAccel.c", session, effect;
             is_priority_highest_packet_for_qos = IsPriorityHighestPacketForQoS in "Cedar/Session.c", session, pure;
             endian16 = Endian16 in "Mayaqua/Memory.c", memory, pure;
             endian32 = Endian32 in "Mayaqua/Memory.c", memory, pure;

@@ -4,6 +4,8 @@
 use super::path::Shared;
 use super::{BATCH_FRAMES, Totals};
 use crate::adapter::{Device, Error};
+use crate::framing::wire::MAX_PACKET_SIZE;
+use crate::framing::{Batch, DropReason, Statistics};
 use std::os::fd::BorrowedFd;
 
 /// A session's UDP acceleration, as its owner has it (C: `UDP_ACCEL`, Cedar/UdpAccel.h).
@@ -17,6 +19,12 @@ pub trait Datagrams {
 
     /// Whether frames go this way now.
     fn is_ready(&self) -> bool;
+
+    /// Whether a frame of this size goes this way; others go by TCP. All, as in the C, unless the owner knows better.
+    fn carries(&self, frame_size: usize) -> bool {
+        let _ = frame_size;
+        true
+    }
 
     /// Sends a frame, or keeps it until the next [`Datagrams::flush`].
     fn send(&mut self, frame: &[u8]);
@@ -44,20 +52,32 @@ impl<D: Device> Shared<'_, D> {
         adapter.flush()
     }
 
-    /// Reads frames from the TAP and sends them as datagrams.
+    /// Reads frames from the TAP and sends them as datagrams; returns the size of the batch for TCP, of those that no
+    /// datagram carries.
     ///
     /// # Errors
     /// The TAP is gone.
-    pub(super) fn send_datagrams(&mut self, datagrams: &mut dyn Datagrams) -> Result<(), Error> {
-        let Self { adapter, passed, .. } = self;
+    pub(super) fn send_datagrams(&mut self, datagrams: &mut dyn Datagrams) -> Result<usize, Error> {
+        let Self { adapter, batch, passed, .. } = self;
+        let mut statistics = Statistics::default();
+        let mut others = Batch::new(batch, &mut statistics);
         for _ in 0..BATCH_FRAMES {
+            if others.room().len() < MAX_PACKET_SIZE {
+                break;
+            }
             let Some(frame) = adapter.next_frame()? else { break };
             passed.traffic.send.count(frame);
-            count(&mut passed.sent, frame);
-            datagrams.send(frame);
+            if datagrams.carries(frame.len()) {
+                count(&mut passed.sent, frame);
+                datagrams.send(frame);
+            } else if others.push(frame).is_err() {
+                passed.drop_frames(DropReason::Oversize, 1);
+            }
         }
         datagrams.flush();
-        Ok(())
+        let size = others.finish();
+        passed.sent.add(statistics.total_size(), statistics.total_size_real());
+        Ok(size)
     }
 }
 

@@ -38,6 +38,8 @@ mod down;
 mod link;
 mod path;
 mod protection;
+#[cfg(target_os = "linux")]
+mod udp;
 mod up;
 mod window;
 
@@ -45,6 +47,8 @@ pub use datagrams::Datagrams;
 pub use link::{Direction, Link, LinkCounters, Lost};
 pub use path::{Keeping, LINKS_MAX, Passed, Path, Pause, Terms, Totals};
 pub use protection::{Protection, Records};
+#[cfg(target_os = "linux")]
+pub use udp::{Udp, UdpCounters};
 
 /// Bytes that one `recv` asks for: more overflow the second-level cache on their way to the TAP, fewer cost calls.
 pub const RECEIVE_MAX: usize = 128 * 1024;

@@ -336,7 +336,13 @@ impl<'a, D: Device> Path<'a, D> {
             return Ok(());
         }
         if let Some(datagrams) = self.datagrams.as_deref_mut().filter(|datagrams| datagrams.is_ready()) {
-            self.shared.send_datagrams(datagrams)?;
+            let size = self.shared.send_datagrams(datagrams)?;
+            let link = choose(&self.links, &self.terms).and_then(|chosen| self.links.get_mut(chosen.normal));
+            match link {
+                Some(link) => self.shared.put(link, size, false, &self.terms, keeping),
+                // Every connection is blocked, and they are few: the C drops them, too.
+                None => self.shared.passed.drop_frames(DropReason::SendQueueFull, u64::from(size != 0)),
+            }
         } else if let Some(chosen) = choose(&self.links, &self.terms) {
             self.shared.send(&mut self.links, chosen, &self.terms, keeping)?;
         }

@@ -91,7 +91,14 @@ impl<D: Device> Shared<'_, D> {
 
     /// Seals a finished batch of `size` bytes and sends it.
     #[inline(always)]
-    fn put(&mut self, link: &mut Link, size: usize, is_priority: bool, terms: &Terms, keeping: &mut Keeping<'_>) {
+    pub(super) fn put(
+        &mut self,
+        link: &mut Link,
+        size: usize,
+        is_priority: bool,
+        terms: &Terms,
+        keeping: &mut Keeping<'_>,
+    ) {
         let batch = if is_priority { &self.priority_batch } else { &self.batch };
         let Some(batch) = batch.get(..size).filter(|batch| !batch.is_empty()) else { return };
         link.seal(batch);

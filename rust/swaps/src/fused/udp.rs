@@ -1,22 +1,28 @@
-//! UDP acceleration on the path: the C's own functions, one datagram per frame, with the C's state, keys and NAT-T.
+//! UDP acceleration on the path: by `cedar::fused::Udp`, in batches, with the keys, the socket and the NAT-T state of the C's
+//! object, which is kept true; or, where that does not know the object, by the C's own functions, one datagram per frame.
+//!
+//! The two never take turns within a session: each datagram's nonce follows from the last one's.
 //!
 //! Ownership: the UDP_ACCEL is the session's and outlives this. Only the session's thread uses it but for the address of
 //! the NAT-T server, whose lock its functions take themselves.
 
-use crate::memory::{self, block, queue};
+use crate::memory::{self, block, queue, udp_accel};
+use crate::udp_accel_init_client;
 use cedar::framing::is_priority_highest_packet_for_qos;
 use cedar::framing::wire::MAX_PACKET_SIZE;
-use cedar::fused::Datagrams;
+use cedar::fused::{Datagrams, Udp};
 use softether_sys::{
     BLOCK, SESSION, UDP_ACCEL, UdpAccelCalcMss, UdpAccelIsSendReady, UdpAccelPoll, UdpAccelSend, UdpAccelSetTick,
     UnixInitAsyncSocket,
 };
+use std::cell::RefCell;
 use std::os::fd::BorrowedFd;
 
 /// A session's UDP acceleration.
 pub struct UdpAcceleration {
     s: *mut SESSION,
     udp: *mut UDP_ACCEL,
+    rust: RefCell<Option<Udp>>,
 }
 
 impl UdpAcceleration {
@@ -33,7 +39,18 @@ impl UdpAcceleration {
             }
             // What is not there yet is not waited for.
             UnixInitAsyncSocket((*udp).UdpSock);
-            Some(Self { s, udp })
+            Some(Self { s, udp, rust: RefCell::new(rust(udp)) })
+        }
+    }
+
+    /// Writes what Rust has come to where the C and others look.
+    fn store(&self, rust: &mut Udp) {
+        // SAFETY: as `of` demands.
+        unsafe {
+            let a = &mut *self.udp;
+            (*self.s).IsUsingUdpAcceleration = rust.accel.state.is_send_ready().into();
+            udp_accel::store(a, &rust.accel);
+            a.FatalError = rust.is_broken.into();
         }
     }
 
@@ -62,6 +79,20 @@ impl UdpAcceleration {
     }
 }
 
+/// Rust's side of it. `None`: there is something in the object that only the C knows.
+///
+/// # Safety
+/// As [`UdpAcceleration::of`].
+unsafe fn rust(udp: *mut UDP_ACCEL) -> Option<Udp> {
+    // SAFETY: the caller's; the socket is open as long as the object lives.
+    unsafe {
+        let key = udp_accel_init_client::take_server_key(udp);
+        let accel = udp_accel::udp_accel(&*udp, key.as_ref())?;
+        let socket = BorrowedFd::borrow_raw((*(*udp).UdpSock).socket).try_clone_to_owned().ok()?;
+        Some(Udp::new(accel, socket))
+    }
+}
+
 impl Datagrams for &UdpAcceleration {
     fn socket(&self) -> BorrowedFd<'_> {
         // SAFETY: as `of` demands; the socket is the object's.
@@ -69,6 +100,25 @@ impl Datagrams for &UdpAcceleration {
     }
 
     fn poll(&mut self, now: u64, each: &mut dyn FnMut(&[u8])) {
+        if let Some(rust) = &mut *self.rust.borrow_mut() {
+            // SAFETY: as `of` demands. What others have learned for it, it learns here.
+            unsafe {
+                let a = &*self.udp;
+                let nat_t = &mut rust.accel.state.nat_t;
+                nat_t.my_port_changed = a.MyPortByNatTServerChanged != 0;
+                nat_t.your_port = u16::try_from(a.YourPortByNatTServer).unwrap_or(0);
+                nat_t.your_port_changed = a.YourPortByNatTServerChanged != 0;
+                if nat_t.server.is_none() && !nat_t.disabled {
+                    nat_t.server = udp_accel::nat_t_server(a);
+                }
+                if (*self.s).UdpAccelMss == 0 {
+                    (*self.s).UdpAccelMss = UdpAccelCalcMss(self.udp);
+                }
+            }
+            rust.poll(now, memory::rand, each);
+            self.store(rust);
+            return;
+        }
         // SAFETY: as `of` demands. A block and its bytes are the queue's until it is taken out, and freed here.
         unsafe {
             UdpAccelSetTick(self.udp, now);
@@ -95,7 +145,15 @@ impl Datagrams for &UdpAcceleration {
         unsafe { (*self.s).IsUsingUdpAcceleration != 0 }
     }
 
+    fn carries(&self, frame_size: usize) -> bool {
+        self.rust.borrow().as_ref().is_none_or(|rust| rust.carries(frame_size))
+    }
+
     fn send(&mut self, frame: &[u8]) {
+        if let Some(rust) = &mut *self.rust.borrow_mut() {
+            rust.send(frame);
+            return;
+        }
         let is_urgent = is_priority_highest_packet_for_qos(frame);
         // SAFETY: as `of` demands; the frame is read only.
         unsafe {
@@ -105,5 +163,10 @@ impl Datagrams for &UdpAcceleration {
         }
     }
 
-    fn flush(&mut self) {}
+    fn flush(&mut self) {
+        if let Some(rust) = &mut *self.rust.borrow_mut() {
+            rust.flush();
+            self.store(rust);
+        }
+    }
 }
