@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use ab_bench::frames::{Direction, FramePlan, FrameReport, FrameSizes};
-use ab_bench::lab::{Client, ClientSpec, FAULT_ADDRESS, Lab, LabError, LabOptions, Side};
+use ab_bench::lab::{Client, ClientSpec, FAULT_ADDRESS, Lab, LabError, LabOptions, ServerKind, Side};
 use ab_bench::proxy::FaultSpec;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -24,8 +24,12 @@ fn bin(name: &str) -> PathBuf {
 }
 
 fn lab() -> Lab {
+    lab_with(ServerKind::Vendored)
+}
+
+fn lab_with(server: ServerKind) -> Lab {
     let server_dir = Some(bin("cutover-rust").with_file_name("../libexec/cutover"));
-    Lab::start(&LabOptions { server_dir, ..LabOptions::default() }).unwrap_or_else(|error| panic!("{error}"))
+    Lab::start(&LabOptions { server, server_dir }).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn faults(text: &str) -> FaultSpec {
@@ -163,6 +167,34 @@ fn lost_doubled_reordered_and_damaged_datagrams_damage_no_frame() {
             assert!((5..100).contains(&duplicated), "{side}, {direction:?}: {report}\n{}", client.log());
         }
         assert!(proxy.counts().datagrams - before > u64::from(FRAMES), "{side}: the frames did not go by UDP");
+        stop_and_see_nothing_left(&lab, client);
+    }
+}
+
+/// UDP acceleration on the fused path, against both servers: every frame arrives, most of them as datagrams, both ways;
+/// frames that do not fit into a datagram arrive by TCP; nothing is fragmented.
+#[test]
+fn frames_go_by_udp_on_the_fused_path() {
+    const FRAMES: u32 = 2000;
+    for server in [ServerKind::Vendored, ServerKind::Debian] {
+        let lab = lab_with(server);
+        let proxy = lab.start_proxy(&FaultSpec::default()).unwrap();
+        let spec = ClientSpec { udp_acceleration: true, ..client("*=rust") };
+        let client = lab.start_client(&spec).unwrap_or_else(|error| panic!("{server:?}: {error}"));
+        wait_for_udp(&lab, &client, &proxy, "*=rust");
+        let before = proxy.counts().datagrams;
+        for direction in [Direction::Up, Direction::Down] {
+            let report = carry(&lab, &client, direction, &FramePlan { window: 32, ..FramePlan::new(FRAMES, 4) });
+            let is_whole = report.lost == 0 && report.duplicated == 0 && report.damaged == 0;
+            assert!(is_whole, "{server:?}, {direction:?}: {report}\n{}", client.log());
+        }
+        // Nine in ten of all sizes fit.
+        let datagrams = proxy.counts().datagrams - before;
+        assert!(datagrams > u64::from(FRAMES * 3 / 2), "{server:?}: only {datagrams} datagrams\n{}", client.log());
+        let status = [bin("cutover-rust").into_os_string(), "status".into(), "--json".into()];
+        let status = lab.run_ok(Side::Client, &status, LIMIT).unwrap();
+        let status = String::from_utf8_lossy(&status.stdout).into_owned();
+        assert!(status.contains("fused"), "{server:?}: not on the fused path: {status}");
         stop_and_see_nothing_left(&lab, client);
     }
 }
