@@ -379,6 +379,7 @@ mod tests {
         to.peek(&mut [0; 9]).unwrap();
         let mut inbox = Inbox::new();
         inbox.receive(to.as_fd()).unwrap();
-        assert_eq!(inbox.datagrams().next(), Some((&mut b"hello".clone()[..], from.local_addr().unwrap())));
+        let (bytes, source) = inbox.datagrams().next().expect("a datagram");
+        assert_eq!((&*bytes, source), (&b"hello"[..], from.local_addr().unwrap()));
     }
 }
