@@ -1,6 +1,8 @@
-//! Which of a session's TCP sockets sends: those that can, and the one for each queue. Numbers in, places out.
+//! Which of a session's TCP sockets sends: those that can, and of them the one for each queue, which `cedar::session`
+//! chooses.
 
 use crate::memory::connection;
+use cedar::session::Delay;
 use softether_sys::TCPSOCK;
 
 /// The sockets that take the two queues. They are the same one unless the session keeps one for priority.
@@ -34,31 +36,8 @@ pub unsafe fn choose(able: &[*mut TCPSOCK], use_qos: bool, is_rudp: bool) -> Opt
         let ts = unsafe { &*ts };
         Delay { late_count: ts.LateCount, last_recv_time: ts.LastRecvTime }
     });
-    let (priority, normal) = places(&delays.collect::<Vec<_>>(), use_qos, is_rudp)?;
-    Some(Chosen { priority: able[priority], normal: able[normal] })
-}
-
-/// What the choice looks at.
-struct Delay {
-    /// How often the kernel has taken nothing since it last took all.
-    late_count: u32,
-    last_recv_time: u64,
-}
-
-/// The places for priority and for the rest: with QoS the last of several is kept for priority. Of the others R-UDP
-/// takes the one heard of last, TCP the one least delayed; of equals it is the last one.
-fn places(delays: &[Delay], use_qos: bool, is_rudp: bool) -> Option<(usize, usize)> {
-    let last = delays.len().checked_sub(1)?;
-    let kept = use_qos && last > 0;
-    let free = if kept { &delays[..last] } else { delays };
-    let free = free.iter().enumerate();
-    let normal = if is_rudp {
-        free.max_by_key(|(_, delay)| delay.last_recv_time)
-    } else {
-        free.rev().min_by_key(|(_, delay)| delay.late_count)
-    };
-    let (normal, _) = normal?;
-    Some((if use_qos { last } else { normal }, normal))
+    let places = cedar::session::choose(&delays.collect::<Vec<_>>(), use_qos, is_rudp)?;
+    Some(Chosen { priority: able[places.priority], normal: able[places.normal] })
 }
 
 /// The choice among a few sockets, as the C's two loops make it.
@@ -74,7 +53,7 @@ pub fn self_test() -> Result<(), String> {
         (&three[1..], true, true, Some((1, 0))),
     ];
     for (delays, use_qos, is_rudp, expected) in cases {
-        let found = places(delays, use_qos, is_rudp);
+        let found = cedar::session::choose(delays, use_qos, is_rudp).map(|places| (places.priority, places.normal));
         if found != expected {
             return Err(format!("{} sockets, qos {use_qos}, r-udp {is_rudp}: {found:?}", delays.len()));
         }
