@@ -2,42 +2,26 @@
 //! stalls, damaged bytes, lost and damaged datagrams; with every swap on C, on Rust, and mixed. `docs/FAULTS.md` says what
 //! must hold; `CUTOVER_FAULTS=all` runs the cases that take minutes, too.
 //!
-//! The programs are those that `./zigw build test` installs; `CUTOVER_BIN_DIR` names another folder. Needs root.
+//! The programs are those that `./zigw build test-programs` installs. Needs root.
 
-use std::path::PathBuf;
+mod support;
+
 use std::time::{Duration, Instant};
 
 use ab_bench::frames::{Direction, FramePlan, FrameReport, FrameSizes};
-use ab_bench::lab::{Client, ClientSpec, FAULT_ADDRESS, Lab, LabError, LabOptions, ServerKind, Side};
+use ab_bench::lab::{Client, ClientSpec, FAULT_ADDRESS, Lab, LabError, ServerKind, Side};
 use ab_bench::proxy::FaultSpec;
+use support::{LIMIT, answers, bin, rust_with, stop, vendored};
 
-const LIMIT: Duration = Duration::from_secs(20);
 /// C, Rust, and a seam between every two groups.
 const SIDES: [&str; 3] = ["*=c", "*=rust", "*=c,framing=rust"];
-
-fn bin(name: &str) -> PathBuf {
-    let folder = std::env::var_os("CUTOVER_BIN_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../zig-out/bin"), PathBuf::from);
-    let program = folder.join(name);
-    assert!(program.is_file(), "{} is missing; `./zigw build test` installs it", program.display());
-    program
-}
-
-fn lab() -> Lab {
-    lab_with(ServerKind::Vendored)
-}
-
-fn lab_with(server: ServerKind) -> Lab {
-    let server_dir = Some(bin("cutover-rust").with_file_name("../libexec/cutover"));
-    Lab::start(&LabOptions { server, server_dir }).unwrap_or_else(|error| panic!("{error}"))
-}
 
 fn faults(text: &str) -> FaultSpec {
     text.parse().unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn client(swaps: &str) -> ClientSpec {
-    ClientSpec { server: FAULT_ADDRESS, ..ClientSpec::cutover(bin("cutover-rust"), swaps) }
+    ClientSpec { server: FAULT_ADDRESS, ..rust_with(swaps) }
 }
 
 fn takes_minutes() -> bool {
@@ -59,16 +43,13 @@ fn carry_clean(lab: &Lab, client: &Client, count: u32, what: &str) {
 /// Waits until the server's end answers through the tunnel.
 fn wait_for_the_tunnel(lab: &Lab, client: &Client, patience: Duration) {
     let deadline = Instant::now() + patience;
-    let ping = ["ping", "-c1", "-W1", "10.78.0.1"];
-    while !lab.run(Side::Client, &ping, LIMIT).is_ok_and(|output| output.status.success()) {
+    while !answers(lab) {
         assert!(Instant::now() < deadline, "no way through the tunnel within {patience:?}\n{}", client.log());
     }
 }
 
 fn stop_and_see_nothing_left(lab: &Lab, client: Client) {
-    let log = client.log();
-    let status = client.stop().unwrap_or_else(|error| panic!("{error}"));
-    assert!(status.success(), "the client ended with {status}\n{log}");
+    stop(client);
     let links = lab.run_ok(Side::Client, &["ip", "-brief", "link"], LIMIT).unwrap();
     assert!(!String::from_utf8_lossy(&links.stdout).contains("cut0"), "an interface is left behind");
 }
@@ -76,7 +57,7 @@ fn stop_and_see_nothing_left(lab: &Lab, client: Client) {
 /// F1, F2: a login that is cut or reset anywhere is a transient failure, never a hang, a crash, or a permanent one.
 #[test]
 fn a_login_that_is_cut_anywhere_ends_with_a_transient_code() {
-    let lab = lab();
+    let lab = vendored();
     let proxy = lab.start_proxy(&FaultSpec::default()).unwrap();
     let mut config = lab.client_config(&client("")).unwrap();
     config.insert("reconnect".into(), toml::toml! { enabled = false }.into());
@@ -103,7 +84,7 @@ fn a_login_that_is_cut_anywhere_ends_with_a_transient_code() {
 /// F1: whatever the pieces in which bytes come and go, no frame is lost.
 #[test]
 fn reads_and_writes_of_1_to_7_bytes_lose_nothing() {
-    let lab = lab();
+    let lab = vendored();
     let _proxy = lab.start_proxy(&faults("pieces=1..7")).unwrap();
     for side in SIDES {
         let client = lab.start_client(&client(side)).unwrap_or_else(|error| panic!("{side}: {error}"));
@@ -115,7 +96,7 @@ fn reads_and_writes_of_1_to_7_bytes_lose_nothing() {
 /// F2, F3: a slow, late and now and then stalled way loses nothing either: the window closes, and opens again.
 #[test]
 fn delays_a_narrow_way_and_closed_windows_lose_nothing() {
-    let lab = lab();
+    let lab = vendored();
     let _proxy = lab.start_proxy(&faults("delay=5ms,rate=30M,stall@60000=200ms,down:stall@90000=200ms")).unwrap();
     for side in SIDES {
         let client = lab.start_client(&client(side)).unwrap_or_else(|error| panic!("{side}: {error}"));
@@ -127,7 +108,7 @@ fn delays_a_narrow_way_and_closed_windows_lose_nothing() {
 /// F3: of a damaged record nothing arrives; the session ends, and the next one carries frames again.
 #[test]
 fn a_damaged_byte_reaches_no_frame_and_the_client_connects_again() {
-    let lab = lab();
+    let lab = vendored();
     let proxy = lab.start_proxy(&FaultSpec::default()).unwrap();
     let sides = if takes_minutes() { &SIDES[..] } else { &SIDES[1..2] };
     for side in sides {
@@ -148,7 +129,7 @@ fn a_damaged_byte_reaches_no_frame_and_the_client_connects_again() {
 #[test]
 fn lost_doubled_reordered_and_damaged_datagrams_damage_no_frame() {
     const FRAMES: u32 = 1000;
-    let lab = lab();
+    let lab = vendored();
     let proxy = lab.start_proxy(&FaultSpec::default()).unwrap();
     for side in &SIDES[..2] {
         proxy.set(&FaultSpec::default());
@@ -177,7 +158,7 @@ fn lost_doubled_reordered_and_damaged_datagrams_damage_no_frame() {
 fn frames_go_by_udp_on_the_fused_path() {
     const FRAMES: u32 = 2000;
     for server in [ServerKind::Vendored, ServerKind::Debian] {
-        let lab = lab_with(server);
+        let lab = support::lab(server);
         let proxy = lab.start_proxy(&FaultSpec::default()).unwrap();
         let spec = ClientSpec { udp_acceleration: true, ..client("*=rust") };
         let client = lab.start_client(&spec).unwrap_or_else(|error| panic!("{server:?}: {error}"));
@@ -191,10 +172,8 @@ fn frames_go_by_udp_on_the_fused_path() {
         // Nine in ten of all sizes fit.
         let datagrams = proxy.counts().datagrams - before;
         assert!(datagrams > u64::from(FRAMES * 3 / 2), "{server:?}: only {datagrams} datagrams\n{}", client.log());
-        let status = [bin("cutover-rust").into_os_string(), "status".into(), "--json".into()];
-        let status = lab.run_ok(Side::Client, &status, LIMIT).unwrap();
-        let status = String::from_utf8_lossy(&status.stdout).into_owned();
-        assert!(status.contains("fused"), "{server:?}: not on the fused path: {status}");
+        let status = status(&lab);
+        assert_eq!(status["path"], "fused", "{server:?}: {status}");
         stop_and_see_nothing_left(&lab, client);
     }
 }
@@ -217,13 +196,53 @@ fn wait_for_udp(lab: &Lab, client: &Client, proxy: &ab_bench::proxy::Proxy, side
     }
 }
 
+/// F2: of several connections one is reset. What the server makes of that (docs/FAULTS.md) may end the session, but frames pass
+/// again, over all connections.
+#[test]
+fn one_of_several_connections_is_reset() {
+    const CONNECTIONS: u8 = 3;
+    let lab = vendored();
+    let proxy = lab.start_proxy(&FaultSpec::default()).unwrap();
+    let sides = if takes_minutes() { &SIDES[..] } else { &SIDES[1..2] };
+    for side in sides {
+        let second = proxy.counts().connections + 2;
+        proxy.set(&faults(&format!("up:reset@60000#{second}")));
+        let spec = ClientSpec { connections: CONNECTIONS, ..client(side) };
+        let client = lab.start_client(&spec).unwrap_or_else(|error| panic!("{side}: {error}"));
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let before = proxy.counts().endings;
+        while proxy.counts().endings == before {
+            assert!(Instant::now() < deadline, "{side}: nothing was reset\n{}", client.log());
+            let report = carry(&lab, &client, Direction::Up, &FramePlan::new(500, 3));
+            assert_eq!(report.damaged, 0, "{side}: {report}");
+        }
+        loop {
+            wait_for_the_tunnel(&lab, &client, Duration::from_secs(60));
+            let report = carry(&lab, &client, Direction::Up, &FramePlan::new(500, 3));
+            assert_eq!(report.damaged, 0, "{side}: {report}");
+            if report.lost == 0 && status(&lab)["connections"] == CONNECTIONS {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{side}: {report}\n{}", client.log());
+        }
+        stop_and_see_nothing_left(&lab, client);
+    }
+}
+
+/// What `cutover status` answers.
+fn status(lab: &Lab) -> serde_json::Value {
+    let status = [bin("cutover-rust").into_os_string(), "status".into(), "--json".into()];
+    let status = lab.run_ok(Side::Client, &status, LIMIT).unwrap();
+    serde_json::from_slice(&status.stdout).expect("JSON")
+}
+
 /// F2: a way that goes silent without an end is noticed when the session's timeout is over, and the client comes back.
 #[test]
 fn a_half_open_connection_is_left_after_the_timeout() {
     if !takes_minutes() {
         return;
     }
-    let lab = lab();
+    let lab = vendored();
     let proxy = lab.start_proxy(&FaultSpec::default()).unwrap();
     for side in SIDES {
         for way in ["up", "down"] {

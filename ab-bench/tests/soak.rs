@@ -1,24 +1,21 @@
 //! The soak itself, for seconds: it passes, it keeps what was measured when it is interrupted, and it can fail.
 //!
-//! The programs are those that `./zigw build test` installs; `CUTOVER_BIN_DIR` names another folder. Needs root.
+//! The programs are those that `./zigw build test-programs` installs. Needs root.
 
-use std::path::PathBuf;
+mod support;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ab_bench::soak::{self, EventKind, SoakOptions};
+use support::{bin, server_dir};
 
 fn options(seconds: u64) -> SoakOptions {
-    let folder = std::env::var_os("CUTOVER_BIN_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../zig-out/bin"), PathBuf::from);
-    let client = folder.join("cutover-rust");
-    assert!(client.is_file(), "{} is missing; `./zigw build test` installs it", client.display());
-    let server_dir = Some(folder.join("../libexec/cutover"));
     SoakOptions {
-        server_dir,
+        server_dir: Some(server_dir()),
         rate: 200,
         every: Duration::from_secs(2),
-        ..SoakOptions::new(client, Duration::from_secs(seconds))
+        ..SoakOptions::new(bin("cutover-rust"), Duration::from_secs(seconds))
     }
 }
 
