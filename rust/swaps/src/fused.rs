@@ -30,7 +30,7 @@ use switch::Mode;
 use udp::UdpAcceleration;
 
 /// How often a session looks at what changes without waking it (C: `SELECT_TIME`, Cedar.h): the flags that a thread sets
-/// while it makes a connection, the timers of UDP acceleration.
+/// while it makes a connection, the timers of the C's UDP acceleration.
 const LOOK_INTERVAL_MS: u64 = 256;
 
 /// Whether a session that is about to begin can take this path; the error says why not.
@@ -145,9 +145,10 @@ unsafe fn carry(running: &mut Running, path: &mut Path<'_, TapDevice>, udp: Opti
         let view = session::view(running.s);
         let now = Tick64();
         let mut due = running.machine.next_due(&view).min(path.next_due());
-        if view.connections_wanted != view.connections || udp.is_some() {
+        if view.connections_wanted != view.connections {
             due = due.min(now + LOOK_INTERVAL_MS);
         }
+        due = udp.map_or(due, |udp| due.min(udp.next_due(now)));
         let woken_by = BorrowedFd::borrow_raw((*(*running.s).Cancel1).pipe_read);
         let mut random = crate::memory::rand;
         let (nat_t_port, is_port_new) = udp.map_or((None, false), UdpAcceleration::own_port);

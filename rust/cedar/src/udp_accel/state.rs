@@ -101,13 +101,16 @@ impl State {
         if !self.is_addressed() {
             return false;
         }
-        let timeout =
-            if self.fast_detect { UDP_ACCELERATION_KEEPALIVE_TIMEOUT_FAST } else { UDP_ACCELERATION_KEEPALIVE_TIMEOUT };
-        if self.last_recv_tick == 0 || self.last_recv_tick.wrapping_add(timeout) < self.now {
+        if self.last_recv_tick == 0 || self.last_recv_tick.wrapping_add(self.timeout()) < self.now {
             self.first_stable_receive_tick = 0;
             return false;
         }
         self.first_stable_receive_tick.wrapping_add(UDP_ACCELERATION_REQUIRE_CONTINUOUS) <= self.now
+    }
+
+    /// So long a silence of the peer's is a pause.
+    const fn timeout(&self) -> u64 {
+        if self.fast_detect { UDP_ACCELERATION_KEEPALIVE_TIMEOUT_FAST } else { UDP_ACCELERATION_KEEPALIVE_TIMEOUT }
     }
 
     /// Whether the peer's address is known (C: `UdpAccelIsSendReady` without `check_keepalive`).
@@ -163,12 +166,21 @@ impl State {
         Some(SocketAddr::new(server, UDP_NAT_T_PORT))
     }
 
-    /// When [`State::poll`] next has something to do, in ticks, as far as it is known now.
+    /// When [`State::poll`] next has something to do, or [`State::is_send_ready`] changes, by time alone.
     #[must_use]
     pub fn next_due(&self) -> u64 {
         let asks_nat_t = !self.nat_t.disabled && self.nat_t.server.is_some() && self.nat_t.next_perform_tick != 0;
-        let nat_t = if asks_nat_t { self.nat_t.next_perform_tick } else { u64::MAX };
-        self.next_send_keep_alive.min(nat_t)
+        let is_silent_at = self.last_recv_tick.saturating_add(self.timeout() + 1);
+        let is_ready_at = self.first_stable_receive_tick.saturating_add(UDP_ACCELERATION_REQUIRE_CONTINUOUS);
+        [
+            self.next_send_keep_alive.max(if self.is_addressed() { 0 } else { u64::MAX }),
+            if asks_nat_t { self.nat_t.next_perform_tick } else { u64::MAX },
+            if is_silent_at > self.now { is_silent_at } else { u64::MAX },
+            if is_ready_at > self.now { is_ready_at } else { u64::MAX },
+        ]
+        .into_iter()
+        .min()
+        .unwrap_or(u64::MAX)
     }
 
     /// Where a keep-alive goes: to the peer; while it does not answer, to its port behind the NAT and to its second
@@ -389,7 +401,34 @@ mod tests {
         state.first_stable_receive_tick = 1;
         assert_eq!(state.poll(|| panic!("drawn")).nat_t_request, None);
         assert_eq!((state.nat_t.next_perform_tick, state.nat_t.num_fail), (0, 0));
-        assert_eq!(state.next_due(), u64::MAX);
+        assert_eq!(state.next_due(), state.now + 9001, "only a silence can change anything");
+    }
+
+    #[test]
+    fn until_the_time_that_is_due_nothing_changes_and_then_something_does() {
+        let mut state = state();
+        let mut seen = [false; 3];
+        for turn in 0..100 {
+            let (was_ready, _) = (state.is_send_ready(), state.poll(|| 1500));
+            let due = state.next_due();
+            assert!(due > state.now, "turn {turn}: {state:?}");
+            let mut before = State { now: due - 1, ..state.clone() };
+            assert_eq!(
+                (before.is_send_ready(), before.poll(|| panic!("drawn"))),
+                (was_ready, Due::default()),
+                "turn {turn}"
+            );
+            state.now = due;
+            let now = (state.is_send_ready(), state.clone().poll(|| 1500));
+            seen[0] |= now.0 && !was_ready;
+            seen[1] |= !now.0 && was_ready;
+            seen[2] |= now.1 != Due::default();
+            // For the first minute it answers.
+            if turn < 40 {
+                state.heard(state.now, state.now, PEER.parse().unwrap());
+            }
+        }
+        assert_eq!(seen, [true; 3], "it came up, went down, and had something to send");
     }
 
     #[test]

@@ -18,6 +18,9 @@ use softether_sys::{
 use std::cell::RefCell;
 use std::os::fd::BorrowedFd;
 
+/// How often is looked at what other threads learn for it: the address of the NAT-T server.
+const LEARN_INTERVAL_MS: u64 = 3000;
+
 /// A session's UDP acceleration.
 pub struct UdpAcceleration {
     s: *mut SESSION,
@@ -40,6 +43,15 @@ impl UdpAcceleration {
             // What is not there yet is not waited for.
             UnixInitAsyncSocket((*udp).UdpSock);
             Some(Self { s, udp, rust: RefCell::new(rust(udp)) })
+        }
+    }
+
+    /// When time alone asks for a [`Datagrams::poll`]. What other threads learn for it is seen
+    /// within [`LEARN_INTERVAL_MS`].
+    pub fn next_due(&self, now: u64) -> u64 {
+        match &*self.rust.borrow() {
+            Some(rust) => rust.accel.state.next_due().min(now + LEARN_INTERVAL_MS),
+            None => now + super::LOOK_INTERVAL_MS,
         }
     }
 
