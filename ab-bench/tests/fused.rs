@@ -111,6 +111,43 @@ fn udp_acceleration_is_on_the_path() {
     stop(client);
 }
 
+/// TLS 1.3 keys are replaced in both directions under traffic, again and again, by the server's OpenSSL and this record layer.
+#[test]
+fn keys_are_replaced_while_frames_pass() {
+    let lab = lab(ServerKind::Vendored);
+    let mut spec = ClientSpec { connections: 2, ..ClientSpec::cutover(bin("cutover-planted"), "*=rust") };
+    spec.env.push(("CUTOVER_PLANT".into(), "key-update".into()));
+    let (client, status_before) = begin(&lab, &spec);
+    assert_eq!((&status_before["path"], &status_before["path_reason"]), (&"fused".into(), &Value::Null));
+    carry_all(&lab, &client, false, "keys are replaced");
+    for key in ["the next key seals what is sent", "the next key opens what comes"] {
+        let times = client.log().matches(key).count();
+        assert!(times >= 5, "{key}: {times} times\n{}", client.log());
+    }
+    let status = status(&lab);
+    assert_eq!((&status["reconnects"], &status["connections"]), (&0.into(), &2.into()), "{status}");
+    stop(client);
+}
+
+/// TLS 1.2 with each cipher suite that the record layer knows, as the server chooses it.
+#[test]
+fn tls_1_2_is_carried() {
+    let lab = lab(ServerKind::Vendored);
+    let openssl_conf = lab.dir().join("tls12.cnf");
+    let lines = "openssl_conf=a\n[a]\nssl_conf=b\n[b]\nsystem_default=c\n[c]\nMaxProtocol=TLSv1.2\n";
+    std::fs::write(&openssl_conf, lines).expect("a file of the lab's");
+    for suite in ["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-CHACHA20-POLY1305"] {
+        lab.server().vpncmd(&format!("ServerCipherSet {suite}")).unwrap_or_else(|error| panic!("{error}"));
+        let mut spec = rust_with("*=rust");
+        spec.env.push(("OPENSSL_CONF".into(), openssl_conf.clone().into()));
+        let (client, status) = begin(&lab, &spec);
+        assert_eq!((&status["path"], &status["path_reason"]), (&"fused".into(), &Value::Null), "{suite}: {status}");
+        assert_eq!(status["cipher"], suite, "{status}");
+        carry_all(&lab, &client, true, suite);
+        stop(client);
+    }
+}
+
 #[test]
 fn debians_server_too() {
     let lab = lab(ServerKind::Debian);

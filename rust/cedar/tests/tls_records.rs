@@ -101,6 +101,7 @@ fn the_end_of_a_key() {
             let opened = far.opener.open_all(&sealed[..len], &mut out);
             assert_eq!((&out[..opened.plaintext], opened.end), (&b"abc"[..], None));
             assert_eq!(far.opener.records(), expected);
+            assert_eq!(opened.key_update_requested, expected == 1, "the other direction's key is asked for with ours");
         }
         // TLS 1.2: no more.
         let [mut near, _] = ends(suite, false, TLS12_RECORDS_MAX - 1);

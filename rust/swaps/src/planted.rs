@@ -8,7 +8,8 @@
 //! hundredth call on: late enough to be under traffic. `CUTOVER_PLANT=burn` makes the process need 5 % more CPU from the
 //! first call on, for the A/B harness to find.
 //!
-//! `plaintext`, `timeout-0` and `timeout-max` stand for a server whose Welcome says so.
+//! `plaintext`, `timeout-0` and `timeout-max` stand for a server whose Welcome says so. `key-update` is no fault: TLS 1.3 keys
+//! of the fused path are replaced after so few records that a test sees it.
 
 use softether_sys::{FIFO, LIST, SESSION};
 use std::sync::OnceLock;
@@ -21,6 +22,10 @@ pub const HARMLESS_CALLS: u32 = 100;
 /// So many turns of a session on the fused path are harmless: one is 50 ms of traffic.
 #[cfg(fused_path)]
 pub const HARMLESS_FUSED_TURNS: u32 = 10;
+
+/// Records of a TLS 1.3 key, if keys are to be replaced often.
+#[cfg(fused_path)]
+const KEY_RECORDS: u64 = 40;
 
 /// What a slow call takes longer.
 const SLOWNESS: Duration = Duration::from_millis(2);
@@ -41,6 +46,7 @@ enum Fault {
     SessionLocked,
     Plaintext,
     Timeout(u32),
+    KeyUpdate,
     Burn,
 }
 
@@ -58,6 +64,7 @@ fn fault() -> &'static Fault {
         Ok("plaintext") => Fault::Plaintext,
         Ok("timeout-0") => Fault::Timeout(0),
         Ok("timeout-max") => Fault::Timeout(u32::MAX),
+        Ok("key-update") => Fault::KeyUpdate,
         Ok("burn") => {
             std::thread::spawn(burn);
             Fault::Burn
@@ -144,4 +151,13 @@ pub fn strike_terms(s: &mut SESSION) {
         Fault::Timeout(timeout) => s.Timeout = *timeout,
         _ => {}
     }
+}
+
+/// Has the keys of a connection replaced often, if that is asked for.
+#[cfg(fused_path)]
+pub fn strike_keys(mut keys: cedar::tls::Keys) -> cedar::tls::Keys {
+    if *fault() == Fault::KeyUpdate {
+        keys.sealer.replace_keys_after(KEY_RECORDS);
+    }
+    keys
 }

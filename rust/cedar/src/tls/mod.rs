@@ -5,7 +5,8 @@
 //!
 //! 1. [`Sealer::seal_all`] cuts plaintext into records of [`PLAINTEXT_MAX`] bytes and seals each straight into the
 //!    caller's buffer of bytes to send: one pass, no copy in between.
-//! 2. Before a key has sealed [`KEY_RECORDS_MAX`] records a KeyUpdate goes out and the next key takes over (TLS 1.3).
+//! 2. When a key has sealed [`KEY_RECORDS_MAX`] records a KeyUpdate goes out, which asks for the peer's, and the next key
+//!    takes over (TLS 1.3).
 //!
 //! And in
 //!

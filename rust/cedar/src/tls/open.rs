@@ -146,6 +146,7 @@ impl Opener {
                 Request::None => Ok(nothing),
                 Request::KeyUpdate { in_return } => {
                     self.protection.update()?;
+                    tracing::info!("the next key opens what comes");
                     Ok(Record::Handled { key_update_requested: in_return })
                 }
             },

@@ -6,8 +6,9 @@ use super::{
 };
 use aws_lc_rs::aead::Aad;
 
-/// Handshake type, length and request of a KeyUpdate that asks for none in return (RFC 8446, 4.6.3).
+/// Handshake type, length and request of a KeyUpdate that asks for none in return, and of one that does (RFC 8446, 4.6.3).
 const KEY_UPDATE: [u8; 5] = [24, 0, 0, 1, 0];
+const KEY_UPDATE_REQUESTED: [u8; 5] = [24, 0, 0, 1, 1];
 
 const ALERT_WARNING: u8 = 1;
 const ALERT_FATAL: u8 = 2;
@@ -33,11 +34,17 @@ pub struct Sealer {
     protection: Protection,
     /// A KeyUpdate goes out before the next data: the peer asked, or the key is old.
     owes_key_update: bool,
+    key_records_max: u64,
 }
 
 impl Sealer {
     pub(super) fn new(protection: Protection) -> Self {
-        Self { protection, owes_key_update: false }
+        Self { protection, owes_key_update: false, key_records_max: KEY_RECORDS_MAX }
+    }
+
+    /// Has each TLS 1.3 key replaced after so many records instead of [`KEY_RECORDS_MAX`].
+    pub fn replace_keys_after(&mut self, records: u64) {
+        self.key_records_max = records;
     }
 
     /// Most bytes that [`Sealer::seal_all`] writes for `plaintext` bytes.
@@ -101,12 +108,16 @@ impl Sealer {
             let is_used_up = self.protection.sequence >= TLS12_RECORDS_MAX;
             return if is_used_up { Err(SealError::KeyExhausted) } else { Ok(0) };
         }
-        if !self.owes_key_update && self.protection.sequence < KEY_RECORDS_MAX {
+        let is_old = self.protection.sequence >= self.key_records_max;
+        if !self.owes_key_update && !is_old {
             return Ok(0);
         }
-        let size = self.seal(ContentType::Handshake, &KEY_UPDATE, out)?;
+        // The peer's key is as old as ours, and not every TLS library replaces it by itself: the peer is asked to.
+        let message = if is_old { KEY_UPDATE_REQUESTED } else { KEY_UPDATE };
+        let size = self.seal(ContentType::Handshake, &message, out)?;
         self.protection.update().map_err(|_| SealError::KeyExhausted)?;
         self.owes_key_update = false;
+        tracing::info!("the next key seals what is sent");
         Ok(size)
     }
 
