@@ -348,6 +348,39 @@ fn with_qos_the_last_connection_is_for_urgent_frames() {
 }
 
 #[test]
+fn urgent_frames_pass_while_the_others_are_blocked() {
+    let terms = Terms { use_qos: true, ..TERMS };
+    let card = Card::new();
+    let mut adapter = Offloaded::new(card.clone());
+    let mut path = Path::new(&mut adapter, terms);
+    let [(first, mut normal), (second, mut urgent)] = [0, 1].map(|id| connect(id, Kind::Clear, terms));
+    assert!(path.add(first) && path.add(second));
+    // The first peer reads nothing: what the kernel and the path hold is full in the end, and the rest is counted as lost.
+    let mut given = 0;
+    let mut lost = 0;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while lost == 0 {
+        card.give((given..given + 500).map(|number| frame(number, 1400)));
+        given += 500;
+        while card.queues(|queues| !queues.to_read.is_empty()) {
+            assert!(Instant::now() < deadline, "the card is not read any more");
+            assert_eq!(run(&mut path, 2), Pause::Due);
+            lost += path.take_passed().drops().map(|(_, frames)| frames).sum::<u64>();
+        }
+        assert!(given < 100_000, "nothing is full");
+    }
+    let mut call = frame(7, 60);
+    call[12..16].copy_from_slice(&[0x08, 0x00, 0x45, 0x10]);
+    card.give([call.clone()]);
+    run_until(&mut path, || urgent.receive() && urgent.frames.len() == 1);
+    assert_eq!(urgent.frames, [call]);
+    // It reads again: everything that was held comes, in order.
+    let expected = given - usize::try_from(lost).unwrap();
+    run_until(&mut path, || normal.receive() && normal.frames.len() == expected);
+    assert!(normal.frames.is_sorted(), "frames keep their order");
+}
+
+#[test]
 fn what_ends_a_connection_is_told() {
     type Case = (&'static str, Kind, fn(&mut Peer), fn(Lost) -> bool);
     let cases: [Case; 7] = [

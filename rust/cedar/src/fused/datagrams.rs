@@ -53,11 +53,11 @@ impl<D: Device> Shared<'_, D> {
     }
 
     /// Reads frames from the TAP and sends them as datagrams; returns the size of the batch for TCP, of those that no
-    /// datagram carries.
+    /// datagram carries, and their number.
     ///
     /// # Errors
     /// The TAP is gone.
-    pub(super) fn send_datagrams(&mut self, datagrams: &mut dyn Datagrams) -> Result<usize, Error> {
+    pub(super) fn send_datagrams(&mut self, datagrams: &mut dyn Datagrams) -> Result<(usize, u64), Error> {
         let Self { adapter, batch, passed, .. } = self;
         let mut statistics = Statistics::default();
         let mut others = Batch::new(batch, &mut statistics);
@@ -77,7 +77,7 @@ impl<D: Device> Shared<'_, D> {
         datagrams.flush();
         let size = others.finish();
         passed.sent.add(statistics.total_size(), statistics.total_size_real());
-        Ok(size)
+        Ok((size, statistics.frames))
     }
 }
 

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::link::{Link, PLAINTEXT_MAX};
-use super::up::{Chosen, choose};
+use super::up::{Chosen, Held, choose};
 use super::{BATCH_BYTES, Datagrams, REPORT_INTERVAL_MS};
 use crate::adapter::{Adapter, BATCH_FRAMES_MAX, Device, Error, FrameBatch, MAX_PACKET_SIZE, Offloaded, Span};
 use crate::framing::wire::MAX_TCP_CONNECTION;
@@ -125,6 +125,7 @@ pub(super) struct Shared<'a, D> {
     pub(super) spans: Vec<Span>,
     pub(super) batch: Box<[u8]>,
     pub(super) priority_batch: Box<[u8]>,
+    pub(super) held: Held,
     pub(super) compressor: Option<Compressor>,
     pub(super) expand: Option<Expand>,
     pub(super) passed: Passed,
@@ -164,6 +165,7 @@ impl<'a, D: Device> Path<'a, D> {
             spans: Vec::with_capacity(BATCH_FRAMES_MAX),
             batch: vec![0; BATCH_BYTES].into_boxed_slice(),
             priority_batch: vec![0; priority].into_boxed_slice(),
+            held: if terms.use_qos { Held::new() } else { Held::default() },
             compressor: terms.use_compress.then(Compressor::new),
             expand,
             passed: Passed::default(),
@@ -278,8 +280,14 @@ impl<'a, D: Device> Path<'a, D> {
         }
     }
 
+    /// Whether frames go as datagrams now: those that were held back go first.
     fn sends_datagrams(&self) -> bool {
-        self.datagrams.as_deref().is_some_and(Datagrams::is_ready)
+        self.shared.held.is_empty() && self.datagrams.as_deref().is_some_and(Datagrams::is_ready)
+    }
+
+    /// Whether frames that were held back can go now.
+    fn has_held(&self, chosen: Option<Chosen>) -> bool {
+        !self.shared.held.is_empty() && chosen.is_some_and(|chosen| chosen.normal.is_some())
     }
 
     /// Waits until something is ready, at most for so many milliseconds.
@@ -301,7 +309,7 @@ impl<'a, D: Device> Path<'a, D> {
         // Nothing tells that a window has opened again: it is looked at.
         let is_held = self.links.iter().any(|link| link.window.is_full());
         let milliseconds = if is_held { milliseconds.min(WINDOW_LOOK_MS) } else { milliseconds };
-        let timeout = timespec(if has_fresh { 0 } else { milliseconds });
+        let timeout = timespec(if has_fresh || self.has_held(chosen) { 0 } else { milliseconds });
         poll(&mut fds, Some(&timeout))?;
         let is_ready = |fd: &PollFd<'_>| !fd.revents().is_empty();
         let (waker_fds, others) = fds.split_at_checked(wakers.len()).unwrap_or_default();
@@ -332,18 +340,19 @@ impl<'a, D: Device> Path<'a, D> {
         {
             self.shared.poll_datagrams(&mut **datagrams, keeping.now)?;
         }
-        if !ready.tap {
+        let chosen = choose(&self.links, &self.terms);
+        if !ready.tap && !self.has_held(chosen) {
             return Ok(());
         }
-        if let Some(datagrams) = self.datagrams.as_deref_mut().filter(|datagrams| datagrams.is_ready()) {
-            let size = self.shared.send_datagrams(datagrams)?;
-            let link = choose(&self.links, &self.terms).and_then(|chosen| self.links.get_mut(chosen.normal));
-            match link {
+        let sends_datagrams = self.sends_datagrams();
+        if let Some(datagrams) = self.datagrams.as_deref_mut().filter(|_| sends_datagrams) {
+            let (size, frames) = self.shared.send_datagrams(datagrams)?;
+            match chosen.and_then(|chosen| self.links.get_mut(chosen.normal?)) {
                 Some(link) => self.shared.put(link, size, false, &self.terms, keeping),
                 // Every connection is blocked, and they are few: the C drops them, too.
-                None => self.shared.passed.drop_frames(DropReason::SendQueueFull, u64::from(size != 0)),
+                None => self.shared.passed.drop_frames(DropReason::SendQueueFull, frames),
             }
-        } else if let Some(chosen) = choose(&self.links, &self.terms) {
+        } else if let Some(chosen) = chosen {
             self.shared.send(&mut self.links, chosen, &self.terms, keeping)?;
         }
         Ok(())

@@ -1,21 +1,24 @@
 //! From the TAP to a connection: steps 5 to 7 of [`super`].
+//!
+//! With QoS the TAP is read while only the connection for priority takes frames: an urgent frame must not wait behind others.
+//! The others are held back ([`Held`]), as the C's queue holds them, and lost when that is full.
 #![forbid(unsafe_code)]
 
 use super::BATCH_FRAMES;
 use super::link::Link;
 use super::path::{Keeping, Shared, Terms};
-use crate::adapter::{Device, Error};
-use crate::framing::wire::{MAX_BLOCK_SIZE, MAX_PACKET_SIZE};
+use crate::adapter::{Device, Error, FrameBatch};
+use crate::framing::wire::{MAX_BLOCK_SIZE, MAX_PACKET_SIZE, MAX_STORED_QUEUE_NUM};
 use crate::framing::{
     Batch, Compressor, DropReason, MAX_ENCODED_KEEP_ALIVE_SIZE, PushError, Statistics, encode_keep_alive,
     is_priority_highest_packet_for_qos,
 };
 
-/// The connections that take frames now.
+/// The connections that take frames now: at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Chosen {
     /// All frames but those that follow.
-    pub(super) normal: usize,
+    pub(super) normal: Option<usize>,
     /// Frames with priority, if the session keeps a connection for them.
     pub(super) priority: Option<usize>,
 }
@@ -30,13 +33,46 @@ pub(super) fn choose(links: &[Link], terms: &Terms) -> Option<Chosen> {
     let kept = last.filter(|_| terms.use_qos && senders().nth(1).is_some());
     let is_free = |link: &Link| !link.is_blocked() && !link.window.is_full();
     let free = senders().filter(|&(place, link)| Some(place) != kept && is_free(link));
-    let (normal, _) = free.min_by_key(|&(place, link)| (link.timers.late_count, std::cmp::Reverse(place)))?;
+    let normal = free.min_by_key(|&(place, link)| (link.timers.late_count, std::cmp::Reverse(place)));
+    let normal = normal.map(|(place, _)| place);
     let priority = kept.filter(|&place| links.get(place).is_some_and(|link| !link.is_blocked()));
-    Some(Chosen { normal, priority })
+    (normal.is_some() || priority.is_some()).then_some(Chosen { normal, priority })
+}
+
+/// Frames without priority that were read while no connection took them (C: `SendBlocks`), in their order.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    frames: FrameBatch,
+    taken: usize,
+}
+
+impl Held {
+    /// As many frames as the C's queue holds.
+    pub(super) fn new() -> Self {
+        Self { frames: FrameBatch::new(MAX_STORED_QUEUE_NUM, MAX_STORED_QUEUE_NUM * MAX_PACKET_SIZE), taken: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.taken == self.frames.len()
+    }
+
+    /// Gives frames to `take`, `max` at most, until it takes no more. Returns how many it took.
+    fn unload(&mut self, max: u32, mut take: impl FnMut(&[u8]) -> bool) -> u32 {
+        let mut count = 0;
+        while count < max && !self.is_empty() && take(self.frames.frames().frame(self.taken)) {
+            self.taken += 1;
+            count += 1;
+        }
+        if self.is_empty() {
+            self.frames.clear();
+            self.taken = 0;
+        }
+        count
+    }
 }
 
 impl<D: Device> Shared<'_, D> {
-    /// Reads frames from the TAP and sends them on the connections chosen. True if there may be more at once.
+    /// Sends frames on the connections chosen: those held back, and those of the TAP.
     ///
     /// # Errors
     /// The TAP is gone.
@@ -47,24 +83,33 @@ impl<D: Device> Shared<'_, D> {
         chosen: Chosen,
         terms: &Terms,
         keeping: &mut Keeping<'_>,
-    ) -> Result<bool, Error> {
-        let Self { adapter, batch, priority_batch, compressor, passed, .. } = self;
+    ) -> Result<(), Error> {
+        let Self { adapter, batch, priority_batch, held, compressor, passed, .. } = self;
         let mut statistics = [Statistics::default(); 2];
         let [normal_statistics, priority_statistics] = &mut statistics;
         let mut normal = Batch::new(batch, normal_statistics);
         let mut priority = Batch::new(priority_batch, priority_statistics);
         let room_min = if compressor.is_some() { MAX_BLOCK_SIZE } else { MAX_PACKET_SIZE };
-        let mut has_more = true;
-        for _ in 0..BATCH_FRAMES {
+        let unloaded = if chosen.normal.is_none() {
+            0
+        } else {
+            held.unload(BATCH_FRAMES, |frame| push(&mut normal, frame, compressor.as_mut()) != Err(PushError::Full))
+        };
+        for _ in unloaded..BATCH_FRAMES {
             if normal.room().len() < room_min || (chosen.priority.is_some() && priority.room().len() < room_min) {
                 break;
             }
-            let Some(frame) = adapter.next_frame()? else {
-                has_more = false;
-                break;
-            };
-            passed.traffic.send.count(frame);
+            let Some(frame) = adapter.next_frame()? else { break };
             let is_urgent = chosen.priority.is_some() && is_priority_highest_packet_for_qos(frame);
+            if !is_urgent && (chosen.normal.is_none() || !held.is_empty()) {
+                if held.frames.push(frame) {
+                    passed.traffic.send.count(frame);
+                } else {
+                    passed.drop_frames(DropReason::SendQueueFull, 1);
+                }
+                continue;
+            }
+            passed.traffic.send.count(frame);
             let into = if is_urgent { &mut priority } else { &mut normal };
             if push(into, frame, compressor.as_mut()).is_err() {
                 // There is room, so the frame is too long; which the adapter's are not.
@@ -82,11 +127,13 @@ impl<D: Device> Shared<'_, D> {
             link.window.sent(priority_size, priority_frames);
             self.put(link, priority_size, true, terms, keeping);
         }
-        if let Some(link) = links.get_mut(chosen.normal) {
+        if let Some(place) = chosen.normal
+            && let Some(link) = links.get_mut(place)
+        {
             link.window.sent(normal_size, normal_frames);
             self.put(link, normal_size, false, terms, keeping);
         }
-        Ok(has_more)
+        Ok(())
     }
 
     /// Seals a finished batch of `size` bytes and sends it.
