@@ -235,6 +235,33 @@ fn modes_of_the_group_change_under_traffic() {
     stop(client);
 }
 
+/// The loop's side changes with the next session, which comes at once, by a clean reconnect, if asked.
+#[test]
+fn the_loop_changes_sides_at_once_if_asked() {
+    let lab = lab();
+    let client = start(&lab, &spec("*=rust"));
+    let before = interface(&lab);
+    let program = bin("cutover-rust");
+    let set = |arguments: &[&str]| {
+        let head = [program.as_os_str(), "swaps".as_ref(), "set".as_ref()].into_iter();
+        let line: Vec<&std::ffi::OsStr> = head.chain(arguments.iter().map(|argument| argument.as_ref())).collect();
+        lab.run_ok(Side::Client, &line, LIMIT).unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
+    };
+    let is_on_c = || ask(&lab, "status")["path"] == "c";
+    set(&["session=c"]);
+    set(&["session=rust"]);
+    assert!(!is_on_c() && ask(&lab, "status")["reconnects"] == 0, "nobody has asked for a new session");
+    for (modes, on_c) in [("session=c", true), ("session=rust", false)] {
+        set(&[modes, "--reconnect"]);
+        let is_connected = || ask(&lab, "status")["state"] == "connected";
+        wait_for(&client, modes, LIMIT, || is_connected() && is_on_c() == on_c && answers(&lab));
+        carry(&lab, &client, true, modes);
+        assert_eq!(interface(&lab), before, "{modes}");
+    }
+    assert_eq!(ask(&lab, "status")["reconnects"], 2);
+    stop(client);
+}
+
 /// I8: a server that wants no encryption although it was asked for ends the client; its other terms are clamped.
 #[test]
 fn terms_are_refused_or_clamped_on_both_sides() {
