@@ -7,10 +7,12 @@
 //!  3. `events.rs` does something to the client every few seconds; what, follows from the seed. An event that ends
 //!     connections lasts until frames that were sent after it arrive again.
 //!  4. `watch.rs` samples the client's memory, descriptors and threads once a second.
-//!  5. [`SoakReport`] attributes every lost frame to the event during which it was sent. The rules that decide whether the
+//!  5. `outage.rs` looks round when frames do not flow although nothing was done.
+//!  6. [`SoakReport`] attributes every lost frame to the event during which it was sent. The rules that decide whether the
 //!     soak was passed are [`SoakReport::faults`]; they are fixed here, before any run.
 
 mod events;
+mod outage;
 mod report;
 mod traffic;
 mod watch;
@@ -20,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub use events::{Event, EventKind};
+pub use outage::Outage;
 pub use report::{SoakReport, WayReport};
 pub use watch::{Sample, Trend};
 
@@ -111,6 +114,7 @@ pub fn run(options: &SoakOptions, stop: &AtomicBool, mut show: impl FnMut(&Progr
     let mut events = Events::new(options);
     let started = Instant::now();
     let mut error = None;
+    let (mut outages, mut is_noticed) = (Vec::new(), false);
     // The last event is given its time: its losses are no others'.
     while (started.elapsed() < options.duration || events.is_open()) && !stop.load(Ordering::Relaxed) && error.is_none()
     {
@@ -119,6 +123,7 @@ pub fn run(options: &SoakOptions, stop: &AtomicBool, mut show: impl FnMut(&Progr
         if let Some(status) = soak.client.process().try_wait()? {
             error = Some(LabError::ClientEnded { status, log: soak.client.log() });
         }
+        outage::watch(&soak, events.is_open(), &mut is_noticed, &mut outages);
         show(&Progress { elapsed: started.elapsed(), frames: soak.traffic.frames(), event: events.newest() });
         std::thread::sleep(STEP);
     }
@@ -142,6 +147,7 @@ pub fn run(options: &SoakOptions, stop: &AtomicBool, mut show: impl FnMut(&Progr
         exit_code,
         ways,
         events: events.log,
+        outages,
         proxy: proxy_counts,
         trends: watch.trends(),
         samples: watch.samples,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Event, EventKind, Sample, Trend};
+use super::{Event, EventKind, Outage, Sample, Trend};
 use crate::frames::{Checker, Direction};
 use crate::proxy::ProxyCounts;
 
@@ -70,6 +70,8 @@ pub struct SoakReport {
     pub ways: Vec<WayReport>,
     /// What was done, in order.
     pub events: Vec<Event>,
+    /// Outages that no event explains, looked at while they lasted.
+    pub outages: Vec<Outage>,
     /// What the proxy has done.
     pub proxy: ProxyCounts,
     /// Memory, descriptors and threads.
