@@ -35,7 +35,9 @@ pub const Session = struct {
     }
 
     pub fn isEstablished(session: *const Session) bool {
-        return session.status() == c.CLIENT_STATUS_ESTABLISHED;
+        // Cedar says so before the packet adapter is ready; the loop notes the time when it begins.
+        const begun = @atomicLoad(c.UINT64, &session.raw.CurrentConnectionEstablishTime, .acquire);
+        return session.status() == c.CLIENT_STATUS_ESTABLISHED and begun != 0;
     }
 
     /// Whether the attempt is over: it failed, or the session has ended.

@@ -238,8 +238,8 @@ fn modes_of_the_group_change_under_traffic() {
 /// The loop's side changes with the next session, which comes at once, by a clean reconnect, if asked.
 #[test]
 fn the_loop_changes_sides_at_once_if_asked() {
-    let lab = lab();
-    let client = start(&lab, &spec("*=rust"));
+    let lab = vendored();
+    let client = start(&lab, &rust_with("*=rust"));
     let before = interface(&lab);
     let program = bin("cutover-rust");
     let set = |arguments: &[&str]| {

@@ -60,6 +60,7 @@ pub unsafe fn rust(s: *mut SESSION) {
             let path = path::choose(s);
             tracing::info!(path = path.name(), reason = path.reason().unwrap_or(""), "the session begins");
             path::set_current(Some(path));
+            running.note_beginning();
             match path {
                 path::Path::Seams(_) => turn::run(&mut running),
                 #[cfg(fused_path)]

@@ -43,7 +43,7 @@ impl Running {
         }
     }
 
-    /// Makes the packet adapter ready and begins to count. False: it cannot be, and the session ends.
+    /// Makes the packet adapter ready. False: it cannot be, and the session ends.
     ///
     /// # Safety
     /// As [`Running::begin`].
@@ -65,14 +65,15 @@ impl Running {
             }
             self.is_adapter_ready = true;
             s.Cancel2 = get_cancel(s);
-            self.note_beginning();
             true
         }
     }
 
+    /// Begins to count. From now on others see the session as established.
+    ///
     /// # Safety
     /// As [`Running::begin`].
-    unsafe fn note_beginning(&mut self) {
+    pub unsafe fn note_beginning(&mut self) {
         // SAFETY: the caller's.
         unsafe {
             let (s, c) = (&mut *self.s, &mut *self.c);
