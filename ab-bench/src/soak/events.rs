@@ -29,8 +29,14 @@ const MODES: [&str; 7] = [
     "*=c,session=rust",
     "*=rust,framing=c",
 ];
-/// What the proxy does to connections from the next one on. None of these loses a frame of TCP, and few datagrams.
-const FAULTS: [&str; 5] = ["", "delay=15ms", "pieces=1..700", "rate=20M", "stall@200000=1s,down:stall@300000=1s"];
+/// What the proxy does to connections from the next one on. None of these loses a byte of TCP, and few datagrams.
+const FAULTS: [&str; 5] = ["", "delay=15ms", "pieces=1..700", "rate=20M", STALLS];
+/// Each connection stands still for a second, and down for another. What was sent meanwhile comes at once; of that
+/// `ConnectionReceive`, the C's and the Rust's, keeps 1024 frames and frees the rest (C: `MAX_STORED_QUEUE_NUM`). The fused
+/// path keeps all.
+const STALLS: &str = "stall@200000=1s,down:stall@300000=1s";
+/// So long after the recovery all of that has happened: the first second of a session has those bytes.
+const STALLS_LAST: Duration = Duration::from_secs(4);
 
 /// What kind of event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -55,6 +61,8 @@ pub struct Event {
     pub at: Duration,
     /// When frames flowed again both ways; `None` if they never did.
     pub until: Option<Duration>,
+    /// Connections that are made after it stand still for moments.
+    pub stalls: bool,
 }
 
 impl Event {
@@ -69,6 +77,15 @@ impl Event {
     pub fn explains(&self, sent: Duration) -> bool {
         self.is_disruptive() && sent + LEAD >= self.at && self.until.is_none_or(|until| sent <= until + TAIL)
     }
+
+    /// Whether it may be one too many of those that came at once, after the event's new connection had stood still.
+    #[must_use]
+    pub fn stalled(&self, sent: Duration) -> bool {
+        self.is_disruptive()
+            && self.stalls
+            && sent >= self.at
+            && self.until.is_none_or(|until| sent <= until + STALLS_LAST)
+    }
 }
 
 /// The events of a soak.
@@ -79,11 +96,13 @@ pub(super) struct Events {
     next: Duration,
     seed: u64,
     drawn: u64,
+    /// What the proxy does since the last reset has stalls in it.
+    stalls: bool,
 }
 
 impl Events {
     pub fn new(options: &SoakOptions) -> Self {
-        Self { log: Vec::new(), every: options.every, next: options.every, seed: options.seed, drawn: 0 }
+        Self { log: Vec::new(), every: options.every, next: options.every, seed: options.seed, drawn: 0, stalls: false }
     }
 
     /// The newest event, for people.
@@ -130,7 +149,10 @@ impl Events {
             3 => (EventKind::Reset, pick(&FAULTS)),
             _ => (EventKind::Modes, pick(&MODES)),
         };
-        Event { kind, detail, at, until: None }
+        if kind == EventKind::Reset {
+            self.stalls = detail == STALLS;
+        }
+        Event { kind, detail, at, until: None, stalls: self.stalls }
     }
 }
 
@@ -159,13 +181,16 @@ mod tests {
 
     #[test]
     fn an_event_explains_what_was_sent_while_it_lasted_and_switching_modes_explains_nothing() {
-        let event = |kind, until| Event { kind, detail: String::new(), at: 10 * S, until };
+        let event = |kind, until| Event { kind, detail: String::new(), at: 10 * S, until, stalls: false };
         let restart = event(EventKind::Restart, Some(12 * S));
         for (sent_ms, explained) in [(9000, false), (9500, true), (11_000, true), (12_500, true), (12_501, false)] {
             assert_eq!(restart.explains(Duration::from_millis(sent_ms)), explained, "{sent_ms} ms");
         }
         assert!(event(EventKind::Reset, None).explains(1000 * S));
         assert!(!event(EventKind::Modes, Some(12 * S)).explains(11 * S));
+        assert!(!restart.stalled(13 * S));
+        let stalled = Event { stalls: true, ..restart };
+        assert_eq!([9, 10, 13, 16, 17].map(|sent| stalled.stalled(sent * S)), [false, true, true, true, false]);
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct WayReport {
     pub lost_by_reset: u64,
     /// Lost while the server was down or coming back.
     pub lost_by_restart: u64,
+    /// Freed by `ConnectionReceive` as one too many in a turn, after the proxy had had the connection stand still.
+    pub lost_by_stall: u64,
     /// Lost for no reason that is known. Must be none.
     pub lost_without_reason: u64,
     /// The first of those: number, and when it was sent.
@@ -41,7 +43,7 @@ impl WayReport {
     /// Lost for whatever reason.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.lost_by_reset + self.lost_by_restart + self.lost_without_reason
+        self.lost_by_reset + self.lost_by_restart + self.lost_by_stall + self.lost_without_reason
     }
 }
 
@@ -135,12 +137,13 @@ impl fmt::Display for SoakReport {
         for way in &self.ways {
             writeln!(
                 f,
-                "{:>4}: {} sent, {} received, lost {} by resets, {} by restarts, {} without a reason; {} duplicated, {} reordered, {} damaged",
+                "{:>4}: {} sent, {} received, lost {} by resets, {} by restarts, {} by stalls, {} without a reason; {} duplicated, {} reordered, {} damaged",
                 format!("{:?}", way.direction).to_lowercase(),
                 way.sent,
                 way.received,
                 way.lost_by_reset,
                 way.lost_by_restart,
+                way.lost_by_stall,
                 way.lost_without_reason,
                 way.duplicated,
                 way.reordered,
@@ -174,6 +177,7 @@ pub(super) fn way(
         received: counts.received,
         lost_by_reset: 0,
         lost_by_restart: 0,
+        lost_by_stall: 0,
         lost_without_reason: 0,
         unexplained: Vec::new(),
         duplicated: counts.duplicated,
@@ -186,6 +190,7 @@ pub(super) fn way(
         match events.iter().find(|event| event.explains(at)).map(|event| event.kind) {
             Some(EventKind::Reset) => report.lost_by_reset += 1,
             Some(EventKind::Restart) => report.lost_by_restart += 1,
+            None if events.iter().any(|event| event.stalled(at)) => report.lost_by_stall += 1,
             Some(EventKind::Modes) | None => {
                 report.lost_without_reason += 1;
                 if report.unexplained.len() < LISTED {
@@ -218,6 +223,7 @@ mod tests {
             detail: String::new(),
             at: at * second,
             until: Some(until * second),
+            stalls: false,
         };
         let events =
             [event(EventKind::Modes, 0, 1), event(EventKind::Restart, 19, 21), event(EventKind::Reset, 39, 41)];
