@@ -195,7 +195,7 @@ unsafe fn protection(c: *const CONNECTION, ssl: *mut openssl_sys::SSL) -> Option
         if NEW_SSL_CTX.choose(connection::session_id(c)) == Mode::Rust {
             match tls::take_over(ssl) {
                 Ok((keys, plaintext)) => {
-                    #[cfg(all(feature = "planted-faults", write_fifo))]
+                    #[cfg(feature = "planted-faults")]
                     let keys = crate::planted::strike_keys(keys);
                     return Some((Protection::Tls(Box::new(keys)), plaintext));
                 }
