@@ -124,7 +124,17 @@ fn act(arguments: &Arguments) -> Result<ExitCode, LabError> {
         Action::Drill { sessions, switches, overhead_seconds, json } => {
             let programs = std::env::current_exe().unwrap_or_default().parent().map(PathBuf::from).unwrap_or_default();
             let (sessions, switches, overhead_seconds) = (*sessions, *switches, *overhead_seconds);
-            run_drill(&drill::Options { sessions, switches, overhead_seconds, programs, server_dir: None }, *json)
+            let faults = drill::FAULTS.to_vec();
+            let options = drill::Options {
+                sessions,
+                stage_ms: 1000,
+                faults,
+                switches,
+                overhead_seconds,
+                programs,
+                server_dir: None,
+            };
+            run_drill(&options, *json)
         }
         Action::Shell => shell(&arguments.world),
         Action::Run { command } => run(&arguments.world, command),
@@ -136,7 +146,7 @@ fn act(arguments: &Arguments) -> Result<ExitCode, LabError> {
 }
 
 fn run_drill(options: &drill::Options, json: bool) -> Result<ExitCode, LabError> {
-    let report = drill::run(options, &mut |part| eprintln!("{part} …"))?;
+    let report = drill::run(options, &mut |part| eprintln!("{part}"))?;
     if json {
         println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
     } else {

@@ -11,8 +11,8 @@ use crate::lab::{Lab, LabError, Side};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// What the switches go through. Effects are not shadowed, so the group that only computes is.
-const MODES: [&str; 4] = ["memory=shadow", "framing=rust", "memory=rust", "framing=c,memory=c"];
+/// What the switches under load go through. Effects are not shadowed, so the group that only computes is.
+pub(super) const ALL_MODES: [&str; 4] = ["memory=shadow", "framing=rust", "memory=rust", "framing=c,memory=c"];
 
 /// One client's control.
 #[derive(Debug, Clone)]
@@ -67,15 +67,15 @@ impl Controls {
         std::fs::read_to_string(self.folder.join("state/lab.audit.jsonl")).unwrap_or_default()
     }
 
-    /// Switches modes so often over one connection; how long that took, and the longest one in milliseconds.
-    pub fn switch(&self, lab: &Lab, count: u32) -> Result<(f64, f64), LabError> {
+    /// Switches modes so often over one connection, going through `modes`; how long that took, and the longest one in milliseconds.
+    pub fn switch(&self, lab: &Lab, modes: &[&str], count: u32) -> Result<(f64, f64), LabError> {
         let socket = self.folder.join("run/lab.sock");
         let failed = |source| LabError::io(format!("switch modes at {}", socket.display()), source);
         let stream = lab.within(Side::Client, || UnixStream::connect(&socket))?.map_err(failed)?;
         stream.set_read_timeout(Some(LIMIT)).map_err(failed)?;
         let mut answers = BufReader::new(&stream);
         let (begun, mut longest, mut answer) = (Instant::now(), Duration::ZERO, String::new());
-        for modes in MODES.iter().cycle().take(usize::try_from(count).unwrap_or(usize::MAX)) {
+        for modes in modes.iter().cycle().take(usize::try_from(count).unwrap_or(usize::MAX)) {
             let asked = Instant::now();
             (&stream)
                 .write_all(format!("{{\"v\":1,\"do\":\"swaps.set\",\"modes\":\"{modes}\"}}\n").as_bytes())

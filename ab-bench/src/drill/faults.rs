@@ -1,14 +1,15 @@
 //! The planted faults: each on a session of its own beside the others, under a plan that moves the function it is in.
 
 use std::fmt;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use super::{Options, Session, beside_frames, carry, start};
-use crate::lab::{Lab, LabError, Side};
+use crate::lab::{Lab, LabError, LabProcess, Side};
 
-/// The number of the planted client; the others are below.
+/// The number of the first planted client; the others are below.
 const NUMBER: u8 = 200;
 
 /// How long a fault may stay unfound before the drill goes on without it.
@@ -18,10 +19,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const UNDONE_MAX: Duration = Duration::from_secs(1);
 const RECONNECTED_MAX: Duration = Duration::from_secs(5);
 
+/// How long after that the audit log may say nothing of it.
+const AUDITED_MAX: Duration = Duration::from_secs(1);
+
+/// How long a client writes its state before it is killed.
+const WRITING: Duration = Duration::from_millis(200);
+
 /// A planted fault.
 #[derive(Debug, Clone, Copy)]
 pub struct Fault {
-    /// What `CUTOVER_PLANT` says.
+    /// What `CUTOVER_PLANT` says, if it is planted.
     pub name: &'static str,
     /// The step of the plan under which it strikes.
     step: &'static str,
@@ -78,9 +85,8 @@ impl FaultReport {
     #[must_use]
     pub fn holds(&self) -> bool {
         let in_time = self.reconnected.is_none_or(|seconds| seconds <= RECONNECTED_MAX.as_secs_f64());
-        // A gate needs evidence beyond doubt first; what follows is as quick as with the others.
-        let at_once = ["slow", "hog", "endless", "crash", "session-locked"].contains(&self.name)
-            || self.undone <= UNDONE_MAX.as_secs_f64();
+        // The others need evidence beyond doubt, a session that ends, or a new process first.
+        let at_once = !["mismatch", "panic"].contains(&self.name) || self.undone <= UNDONE_MAX.as_secs_f64();
         !self.reason.is_empty() && self.audited && self.lost == 0 && self.lost_elsewhere == 0 && in_time && at_once
     }
 }
@@ -138,8 +144,9 @@ fn strike(lab: &Lab, options: &Options, fault: &Fault, session: Session, number:
             beside_frames(lab, &session.client, || Ok((found(&session), begun.elapsed().as_secs_f64())))?;
         return Ok(report(fault, &session, reason, undone, None, lost));
     }
-    while session.controls.row(lab, fault.swap)?["mode"] != "rust" && begun.elapsed() < PATIENCE {}
-    provoke(lab, &session);
+    wait_for_rust(lab, &session, fault.swap, begun);
+    // On until the fault is found: what is chosen per session strikes in the session that is made then.
+    let provoked = provoke(lab, &session)?;
     let mut session = session;
     if fault.ends_process {
         // What a supervisor does.
@@ -151,6 +158,7 @@ fn strike(lab: &Lab, options: &Options, fault: &Fault, session: Session, number:
     }
     let reason = found(&session);
     let undone = begun.elapsed().as_secs_f64();
+    drop(provoked);
     let answered = Instant::now();
     while !answers(lab, &session) && answered.elapsed() < PATIENCE {}
     Ok(report(fault, &session, reason, undone, Some(answered.elapsed().as_secs_f64()), 0))
@@ -164,16 +172,54 @@ fn report(
     reconnected: Option<f64>,
     lost: u64,
 ) -> FaultReport {
-    let audit = session.controls.audit();
-    let line = |line: &str| line.contains("\"demoted\"") && line.contains(&format!("\"{}\"", fault.swap));
-    let audited = audit.lines().any(line);
+    let swap = format!("\"{}\"", fault.swap);
+    let is_audited =
+        || session.controls.audit().lines().any(|line| line.contains("\"demoted\"") && line.contains(&swap));
+    // The switch demotes at once; who keeps the log sees it at the next look.
+    let begun = Instant::now();
+    while !is_audited() && begun.elapsed() < AUDITED_MAX {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let audited = is_audited();
     FaultReport { name: fault.name, reason, undone, reconnected, lost, lost_elsewhere: 0, audited }
 }
 
-/// Traffic without anybody who counts it.
-fn provoke(lab: &Lab, session: &Session) {
-    let argv = ["ping", "-f", "-c300", "-w2", "-I", session.client.interface(), "10.78.0.1"];
-    let _ = lab.run(Side::Client, &argv, Duration::from_secs(10));
+/// Until the fault can strike. Traffic of the interface's own may have let it strike already, with the process in it.
+fn wait_for_rust(lab: &Lab, session: &Session, swap: &str, begun: Instant) {
+    let may_strike = |row: serde_json::Value| row["mode"] == "rust" || row["demoted"].is_string();
+    while !session.controls.row(lab, swap).map_or(true, may_strike) && begun.elapsed() < PATIENCE {}
+}
+
+/// Kills a client while it writes its state again and again, with a plan in motion; the next run must read what it finds,
+/// and take back what was in motion.
+pub(super) fn kill_between_writes(lab: &Lab, options: &Options) -> Result<FaultReport, LabError> {
+    let fault = Fault { ends_process: true, ..fault("killed between two writes", "stages = [\"rust\"]") };
+    let number = NUMBER + u8::try_from(FAULTS.len()).unwrap_or(0);
+    let session = start(lab, options, number, "cutover-rust", &[("CUTOVER_SWAPS", "*=c")])?;
+    let plan = format!("name = \"killed\"\n[[step]]\n{FIFO}\nmin_time = \"1h\"\n{}\n", fault.step);
+    let begun = Instant::now();
+    session.controls.plan(lab, &plan)?;
+    wait_for_rust(lab, &session, fault.swap, begun);
+    let controls = session.controls.clone();
+    std::thread::scope(|scope| {
+        // Ends with an error when the client is gone.
+        scope.spawn(|| controls.switch(lab, &["memory=shadow", "memory=c"], u32::MAX));
+        std::thread::sleep(WRITING);
+        session.client.kill().map(drop)
+    })?;
+    let begun = Instant::now();
+    let session = start(lab, options, number, "cutover-rust", &[])?;
+    let row = session.controls.row(lab, fault.swap)?;
+    let reason = row["demoted"].as_str().unwrap_or_default().to_owned();
+    Ok(report(&fault, &session, reason, begun.elapsed().as_secs_f64(), None, 0))
+}
+
+/// Traffic without anybody who counts it, until the handle is dropped.
+fn provoke(lab: &Lab, session: &Session) -> Result<LabProcess, LabError> {
+    let mut command = Command::new("ping");
+    command.args(["-f", "-w", &PATIENCE.as_secs().to_string(), "-I", session.client.interface(), "10.78.0.1"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    lab.spawn(Side::Client, command)
 }
 
 fn answers(lab: &Lab, session: &Session) -> bool {

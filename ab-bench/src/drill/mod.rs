@@ -2,7 +2,7 @@
 //! of mode switches, and what the switch itself costs. Everything is done by `cutover swaps`, as an operator would.
 //!
 //! 1. [`rollout`]: all sessions connect; the same plan is begun on each; numbered frames pass on all until it is done.
-//! 2. [`fault`]: a session with a planted fault among them; found, rolled back, audited, and its frames counted.
+//! 2. [`faults`]: a session with a planted fault among them; found, rolled back, audited, and its frames counted.
 //! 3. [`switches`]: modes change as fast as the socket takes them, while frames pass.
 //! 4. [`overhead`]: CPU per GB with everything on C, with shadow at 1 % and at 100 %.
 
@@ -24,13 +24,15 @@ pub use faults::{FAULTS, Fault, FaultReport};
 pub use overhead::OverheadReport;
 
 /// The plan of the drill: every group, each stage as short as its evidence allows.
-pub const PLAN: &str = r#"
+fn plan(stage_ms: u32) -> String {
+    format!(
+        r#"
 name = "drill"
 draw = "host"
 [[step]]
 swaps = ["framing", "memory"]
 stages = ["c", "shadow@1%", "shadow", "rust@1%", "rust@10%", "rust@50%", "rust"]
-min_time = "1s"
+min_time = "{stage_ms}ms"
 on_breach = "group"
 [step.gates]
 error_rate = 0.01
@@ -39,9 +41,14 @@ growth_mb = 256
 [[step]]
 swaps = ["session", "adapter", "tls"]
 stages = ["rust@50%", "rust"]
-min_time = "1s"
+min_time = "{stage_ms}ms"
 on_breach = "all"
-"#;
+"#
+    )
+}
+
+/// The number of the session whose modes are switched; those of the rollout are below, those with faults above.
+const SWITCHED: u8 = 190;
 
 /// How long the plan may take on one session before the drill gives up.
 const ROLLOUT_MAX: Duration = Duration::from_secs(180);
@@ -51,6 +58,10 @@ const ROLLOUT_MAX: Duration = Duration::from_secs(180);
 pub struct Options {
     /// Sessions, each a client of its own.
     pub sessions: u8,
+    /// How long each stage of the rollout lasts at least.
+    pub stage_ms: u32,
+    /// Which faults, of [`FAULTS`].
+    pub faults: Vec<Fault>,
     /// Mode switches under load.
     pub switches: u32,
     /// Seconds per measurement of the overhead; 0 leaves it out.
@@ -118,25 +129,34 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RolloutReport { sessions, seconds, frames, lost, done } = &self.rollout;
-        writeln!(
-            f,
-            "rollout: {done} of {sessions} sessions from c to rust in {seconds:.1} s; {frames} frames, {lost} lost"
-        )?;
+        writeln!(f, "{}", self.rollout)?;
         for fault in &self.faults {
             writeln!(f, "{fault}")?;
         }
-        let SwitchReport { count, seconds, frames, lost, longest_ms } = &self.switches;
-        writeln!(
-            f,
-            "switches: {count} in {seconds:.1} s, the longest {longest_ms:.1} ms; {frames} frames, {lost} lost"
-        )?;
+        writeln!(f, "{}", self.switches)?;
         self.overhead.as_ref().map_or(Ok(()), |overhead| writeln!(f, "{overhead}"))?;
         write!(
             f,
             "{}",
             if self.holds() { "all that is promised held" } else { "SOMETHING THAT IS PROMISED DID NOT HOLD" }
         )
+    }
+}
+
+impl fmt::Display for RolloutReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RolloutReport { sessions, seconds, frames, lost, done } = self;
+        write!(
+            f,
+            "rollout: {done} of {sessions} sessions from c to rust in {seconds:.1} s; {frames} frames, {lost} lost"
+        )
+    }
+}
+
+impl fmt::Display for SwitchReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SwitchReport { count, seconds, frames, lost, longest_ms } = self;
+        write!(f, "switches: {count} in {seconds:.1} s, the longest {longest_ms:.1} ms; {frames} frames, {lost} lost")
     }
 }
 
@@ -153,32 +173,30 @@ pub(crate) struct Session {
 pub fn run(options: &Options, said: &mut dyn FnMut(&str)) -> Result<Report, LabError> {
     let server_dir = options.server_dir.clone().unwrap_or_else(|| options.programs.join("../libexec/cutover"));
     let lab = Lab::start(&LabOptions { server_dir: Some(server_dir), ..LabOptions::default() })?;
-    said(&format!("{} sessions", options.sessions));
+    said(&format!("{} sessions …", options.sessions));
     let sessions = (0..options.sessions)
         .map(|number| start(&lab, options, number, "cutover-rust", &[("CUTOVER_SWAPS", "*=c")]))
         .collect::<Result<Vec<Session>, LabError>>()?;
-    let rollout = rollout(&lab, &sessions)?;
+    let rollout = rollout(&lab, &sessions, options.stage_ms)?;
+    said(&rollout.to_string());
     let mut faults = Vec::new();
-    for fault in FAULTS {
-        said(fault.name);
+    for fault in &options.faults {
         faults.push(faults::drill(&lab, options, fault, &sessions)?);
+        said(&faults[faults.len() - 1].to_string());
     }
-    said("switches");
-    let first = sessions.first().ok_or_else(|| missing("a session"))?;
-    let switches = switches(&lab, first, options.switches)?;
+    faults.push(faults::kill_between_writes(&lab, options)?);
+    said(&faults[faults.len() - 1].to_string());
+    let switches = switches(&lab, options)?;
+    said(&switches.to_string());
     drop(sessions);
     let overhead = match options.overhead_seconds {
         0 => None,
         seconds => {
-            said("overhead");
+            said("overhead …");
             Some(overhead::measure(options, seconds)?)
         }
     };
     Ok(Report { rollout, faults, switches, overhead })
-}
-
-fn missing(what: &str) -> LabError {
-    LabError::Missing { what: what.into(), hint: "ask for at least one".into() }
 }
 
 /// Starts a client of its own name, address, state and host.
@@ -208,10 +226,10 @@ pub(crate) fn start(
 }
 
 /// The plan on every session at once, with frames on one after the other.
-fn rollout(lab: &Lab, sessions: &[Session]) -> Result<RolloutReport, LabError> {
+fn rollout(lab: &Lab, sessions: &[Session], stage_ms: u32) -> Result<RolloutReport, LabError> {
     let begun = Instant::now();
     for session in sessions {
-        session.controls.plan(lab, PLAN)?;
+        session.controls.plan(lab, &plan(stage_ms))?;
     }
     let (mut frames, mut lost, mut seed) = (0, 0, 0);
     let is_done = |session: &Session| session.controls.plan_state(lab).is_ok_and(|state| state.0 == "done");
@@ -271,9 +289,12 @@ pub(crate) fn beside_frames<T>(
     })
 }
 
-/// Modes from C to shadow to Rust and back, over one connection to the socket.
-fn switches(lab: &Lab, session: &Session, count: u32) -> Result<SwitchReport, LabError> {
-    let act = || session.controls.switch(lab, count);
+/// Modes from C to shadow to Rust and back, over one connection to the socket, on a session that goes seam by seam: the
+/// fused path is chosen once per session, and a switch of it is a reconnect.
+fn switches(lab: &Lab, options: &Options) -> Result<SwitchReport, LabError> {
+    let session = start(lab, options, SWITCHED, "cutover-rust", &[("CUTOVER_SWAPS", "*=c")])?;
+    let count = options.switches;
+    let act = || session.controls.switch(lab, &controls::ALL_MODES, count);
     let ((seconds, longest_ms), frames, lost) = beside_frames(lab, &session.client, act)?;
     Ok(SwitchReport { count, seconds, frames, lost, longest_ms })
 }

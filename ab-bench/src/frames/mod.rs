@@ -29,8 +29,11 @@ pub use socket::PacketSocket;
 
 /// How often the sender looks whether its window has opened: long before a full window has passed.
 const WINDOW_POLL: Duration = Duration::from_micros(20);
-/// Frames not seen for this long count as lost, and the sender goes on.
+/// When no frame has come for this long, the sender takes those on the way for lost, and goes on.
 const STALL: Duration = Duration::from_millis(300);
+/// How long the last frames are waited for: a server that gets no processor, or a segment that TCP sends once more, makes
+/// a frame late, and late is not lost.
+const LATE_MAX: Duration = Duration::from_secs(2);
 
 /// When none has come out for this long, introductions are sent once more, and that so often.
 const INTRODUCTION_PATIENCE: Duration = Duration::from_millis(200);
@@ -160,7 +163,7 @@ fn receive_all(
             checker.accept(&buffer[..length.min(buffer.len())]);
             arrived.fetch_add(1, Ordering::Release);
             last_arrival = Instant::now();
-        } else if all_sent.load(Ordering::Acquire) && last_arrival.elapsed() >= STALL {
+        } else if all_sent.load(Ordering::Acquire) && last_arrival.elapsed() >= LATE_MAX {
             break;
         }
     }
