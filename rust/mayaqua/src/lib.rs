@@ -7,7 +7,7 @@
 //! | [`buffer`] | Memory.c | `BUF` |
 //! | [`fifo`], [`queue`], [`stack`] | Memory.c | `FIFO`, `QUEUE`, `SK` |
 //! | [`list`], [`hash_list`], [`int_list`] | Memory.c | `LIST`, `HASH_LIST`, lists of numbers |
-//! | [`memory`] | Memory.c | byte order |
+//! | [`memory`], [`mod@base64`] | Memory.c | byte order, Base64 |
 //! | [`counter`], [`event`], [`lock`], [`refs`] | Object.c | `COUNTER`, `EVENT`, `LOCK`, `REF` |
 //! | [`mod@str`], [`uni_str`] | Str.c, Internat.c | strings, wide strings and their UTF-8 |
 //! | [`pack`] | Pack.c | `PACK` |
@@ -21,6 +21,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod base64;
 pub mod buffer;
 pub mod counter;
 pub mod crypto;

@@ -22,7 +22,7 @@ fn target(name: &str, run: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
     let packed = folder.join(name).with_extension("bin");
     if std::env::var_os("CUTOVER_BLESS").is_some() {
-        fs::write(&packed, pack(&folder.join(name))).expect("to write the packed corpus");
+        fs::write(&packed, pack_folder(&folder.join(name))).expect("to write the packed corpus");
     }
     let corpus = fs::read(&packed).unwrap_or_else(|error| panic!("{}: {error}", packed.display()));
     let mut rest = &corpus[..];
@@ -42,7 +42,7 @@ fn target(name: &str, run: fn(&[u8])) {
 }
 
 /// All files of a folder, in the order of their names.
-fn pack(folder: &Path) -> Vec<u8> {
+fn pack_folder(folder: &Path) -> Vec<u8> {
     let mut files: Vec<_> = fs::read_dir(folder).expect("a corpus").map(|file| file.expect("a file").path()).collect();
     files.sort();
     let mut packed = Vec::new();
@@ -77,4 +77,19 @@ fn compression() {
 #[test]
 fn fifo() {
     target("fifo", fuzz::fifo::run);
+}
+
+#[test]
+fn str() {
+    target("str", fuzz::str::run);
+}
+
+#[test]
+fn pack() {
+    target("pack", fuzz::pack::run);
+}
+
+#[test]
+fn http() {
+    target("http", fuzz::http::run);
 }

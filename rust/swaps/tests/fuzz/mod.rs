@@ -7,7 +7,11 @@ pub mod compression;
 pub mod decode;
 pub mod encode;
 pub mod fifo;
+pub mod http;
 pub mod keep_alive;
+pub mod pack;
+pub mod shims;
+pub mod str;
 
 #[path = "../differential/support.rs"]
 #[allow(dead_code, unused_macros, reason = "the differential tests use the rest")]

@@ -228,3 +228,29 @@ fn dates_of_http() {
         assert_eq!(String::from_utf8(text).unwrap(), http_date(time + SYSTEM_TIME_EPOCH), "{time}");
     }
 }
+
+/// What Rust writes C writes too, and what Rust reads C reads too. C reads other texts as something: `base64-lenient`.
+#[test]
+fn base64_of_bytes() {
+    start();
+    let mut random = random();
+    for _ in 0..ROUNDS {
+        let mut data: Vec<u8> = (0..random.random_range(0..40)).map(|_| random.random()).collect();
+        let size = i32::try_from(data.len()).unwrap();
+        let mut text = mayaqua::base64::encode(&data).into_bytes();
+        let (mut c, mut again) = ([0u8; 64], [0u8; 64]);
+        // SAFETY: blocks with room for what is made; C reads up to three bytes behind a text that is cut, and this is whole.
+        unsafe {
+            let length = sys::B64_Encode(c.as_mut_ptr().cast(), data.as_mut_ptr().cast(), size);
+            assert_eq!(&c[..usize::try_from(length).unwrap()], &text[..]);
+            let size = i32::try_from(text.len()).unwrap();
+            let length = sys::B64_Decode(again.as_mut_ptr().cast(), text.as_mut_ptr().cast(), size);
+            assert_eq!(&again[..usize::try_from(length).unwrap()], &data[..]);
+        }
+        assert_eq!(mayaqua::base64::decode(&text), Ok(data));
+    }
+    let (mut lenient, mut block) = (*b"Zg!!\0\0\0\0", [0u8; 8]);
+    // SAFETY: as above.
+    let length = unsafe { sys::B64_Decode(block.as_mut_ptr().cast(), lenient.as_mut_ptr().cast(), 4) };
+    assert!(length > 0 && mayaqua::base64::decode(b"Zg!!").is_err());
+}
