@@ -33,7 +33,7 @@ macro_rules! lines {
             name: stringify!($name),
             contract: stringify!($contract),
             group: stringify!($group),
-            is_of_family: [$(stringify!($home),)? ""][0] != "",
+            is_of_family: ![$(stringify!($home),)? ""][0].is_empty(),
         }),*];
     };
 }
