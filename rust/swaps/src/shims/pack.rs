@@ -116,9 +116,7 @@ impl Role for ElementOf {
             // SAFETY: an ELEMENT is numbers and pointers, for which zeros are values.
             _ => Some(unsafe { std::mem::zeroed::<sys::ELEMENT>() }),
         };
-        let Some(mut element) = place else {
-            return Box::leak(Box::new(ptr::null_mut::<c_void>())) as *mut _ as *mut c_void;
-        };
+        let Some(mut element) = place else { return draw.block(&[0; size_of::<*mut sys::ELEMENT>()]).cast() };
         for (to, from) in element.name.iter_mut().zip(NAMES[kind - 2].to_bytes()) {
             *to = from.cast_signed();
         }
