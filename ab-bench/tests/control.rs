@@ -278,6 +278,24 @@ fn a_call_that_hangs_is_left_behind_with_its_process_and_the_interface_stays() {
     );
 }
 
+/// The fused path has no calls to be watched; its rounds are.
+#[test]
+fn a_fused_session_that_stands_still_is_left_behind_and_everything_runs_on_c() {
+    let lab = vendored();
+    let mut spec = planted(&lab, "session-stuck", "*=rust");
+    spec.env.push(("CUTOVER_LOG".into(), "info".into()));
+    let client = start(&lab, &spec);
+    let interface = interface_index(&lab);
+    assert!(client.log().contains("path=\"fused\""), "{}", client.log());
+    let _ = lab.run(Side::Client, &["ping", "-f", "-c200", "-w2", "10.78.0.1"], LIMIT);
+    wait_until("the replacement", LIMIT, &client, || client.log().contains("has not gone round"));
+    wait_until("the tunnel", RECONNECTED_MAX, &client, || answers(&lab));
+    assert_eq!(interface_index(&lab), interface, "the same interface");
+    assert!(table(&lab)["swaps"].as_array().unwrap().iter().all(|row| row["mode"] == "c"));
+    under_traffic(&lab, &client, || {});
+    assert!(client.stop().unwrap().success());
+}
+
 #[test]
 fn a_crash_is_blamed_on_the_function_at_the_next_start() {
     let lab = vendored();

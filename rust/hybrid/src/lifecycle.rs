@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use switch::{ModeSpec, Source};
 
 /// The version of `cutover.h`: it grows when a function changes or goes; additions leave it.
-pub const CUTOVER_ABI_VERSION: u32 = 1;
+pub const CUTOVER_ABI_VERSION: u32 = 2;
 
 /// The environment variable with modes that outrank the configuration, such as `new_block=shadow,*=c`.
 pub(crate) const MODES_VARIABLE: &str = "CUTOVER_SWAPS";

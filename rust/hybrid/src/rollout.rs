@@ -3,7 +3,8 @@
 //! 1. [`start`] takes up the instance where its last run left it, after the modes of build, configuration and environment.
 //! 2. The control thread calls [`look`] some times a second, and [`act`] when somebody asks for something.
 //! 3. The client asks [`cutover_rollout_wish`] between its own looks, and reconnects or replaces itself.
-//! 4. The session's thread says by [`cutover_beat`] that it goes round; a loop that stands still is taken for a hang.
+//! 4. The session's thread says by [`cutover_beat`] that it goes round, and on the fused path by `swaps::fused_rounds`; a
+//!    loop that stands still is taken for a hang.
 
 use crate::control_socket;
 use crate::error::boundary;
@@ -32,6 +33,10 @@ const HOST_VARIABLE: &str = "CUTOVER_HOST_ID";
 
 /// A session's loop goes round several times a second, idle or not. One that stands still for so long hangs.
 const STANDSTILL_MAX: Duration = Duration::from_secs(3);
+
+/// Looks further apart than this mean that the whole process stood still (stopped, frozen, or without a processor), which
+/// is not the loop's doing.
+const LOOKS_APART_MAX: Duration = Duration::from_secs(1);
 
 static OPERATOR: Mutex<Option<Operator>> = Mutex::new(None);
 static WISHES: Mutex<Vec<Followup>> = Mutex::new(Vec::new());
@@ -178,7 +183,7 @@ fn is_per_session(name: &str) -> bool {
     swaps::PER_SESSION.contains(&name) || (is_fused() && TAKEN_BY_FUSED.contains(&name))
 }
 
-/// Whether the session that runs has taken the fused path, which has no rounds that could be counted.
+/// Whether the session that runs has taken the fused path.
 fn is_fused() -> bool {
     swaps::session_path().is_some_and(|(path, _)| path == "fused")
 }
@@ -187,7 +192,8 @@ fn is_fused() -> bool {
 pub(crate) fn look(heart: &mut Heart) {
     let now = Instant::now();
     let connected = control_socket::is_connected();
-    let stands_still = heart.stands_still(connected && !is_fused(), BEATS.load(Relaxed), now);
+    let beats = BEATS.load(Relaxed).wrapping_add(swaps::fused_rounds());
+    let stands_still = heart.stands_still(connected, beats, now);
     let process = seen();
     let mut slot = lock(&OPERATOR);
     let Some(operator) = slot.as_mut() else { return };
@@ -198,7 +204,7 @@ pub(crate) fn look(heart: &mut Heart) {
     }
     drop(slot);
     lock(&WISHES).extend(wishes);
-    heart.tell_systemd(connected, stands_still);
+    heart.tell_systemd(connected);
 }
 
 /// What is asked at the control socket.
@@ -240,36 +246,43 @@ fn without_operator(request: &Request) -> Result<Value, String> {
 pub(crate) struct Heart {
     beats: u64,
     moved: Option<Instant>,
+    looked: Option<Instant>,
+    is_stuck: bool,
     is_ready: bool,
     fed: Option<Instant>,
 }
 
 impl Heart {
-    /// Whether a loop that has gone round in this session does so no more. Said once. `goes_round`: there is one whose
-    /// rounds are counted.
-    fn stands_still(&mut self, goes_round: bool, beats: u64, now: Instant) -> bool {
-        if !goes_round {
+    /// Whether a loop that has gone round in this session does so no more. Said once.
+    fn stands_still(&mut self, connected: bool, beats: u64, now: Instant) -> bool {
+        let slept =
+            self.looked.replace(now).is_some_and(|looked| now.saturating_duration_since(looked) > LOOKS_APART_MAX);
+        if !connected {
             self.moved = None;
-        } else if beats != self.beats {
+        } else if beats != self.beats || (slept && self.moved.is_some()) {
             self.moved = Some(now);
+        }
+        if !connected || beats != self.beats {
+            self.is_stuck = false;
         }
         self.beats = beats;
         let stands = self.moved.is_some_and(|moved| now.saturating_duration_since(moved) >= STANDSTILL_MAX);
         if stands {
-            self.moved = None;
+            (self.moved, self.is_stuck) = (None, true);
         }
         stands
     }
 
-    /// `Type=notify`: ready when the tunnel is up, and alive while the loop goes round. Without systemd nothing is done.
-    fn tell_systemd(&mut self, connected: bool, stands_still: bool) {
+    /// `Type=notify`: ready when the tunnel is up, and alive until a loop that stands still goes round again or ends.
+    /// Without systemd nothing is done.
+    fn tell_systemd(&mut self, connected: bool) {
         use sd_notify::NotifyState;
         if connected && !self.is_ready {
             self.is_ready = true;
             let _ = sd_notify::notify(false, &[NotifyState::Ready, NotifyState::Status("the tunnel is up")]);
         }
         let due = self.fed.is_none_or(|fed| fed.elapsed() >= Duration::from_secs(1));
-        if due && !stands_still {
+        if due && !self.is_stuck {
             self.fed = Some(Instant::now());
             let _ = sd_notify::notify(false, &[NotifyState::Watchdog]);
         }
@@ -318,18 +331,37 @@ mod tests {
         }
     }
 
+    /// Looks twice a second, as far as `seconds`; whether one of them said that the loop stands still.
+    fn look_until(
+        heart: &mut Heart,
+        connected: bool,
+        beats: u64,
+        start: Instant,
+        seconds: std::ops::Range<u64>,
+    ) -> usize {
+        let looks = (seconds.start * 2..seconds.end * 2).map(|half| start + Duration::from_millis(half * 500));
+        looks.filter(|now| heart.stands_still(connected, beats, *now)).count()
+    }
+
     #[test]
     fn a_loop_that_stops_is_noticed_once_and_only_while_connected() {
-        let mut heart = Heart::default();
-        let start = Instant::now();
-        let at = |seconds: u64| start + Duration::from_secs(seconds);
-        assert!(!heart.stands_still(false, 0, at(0)));
-        // A path that never beats is not judged.
-        assert!(!heart.stands_still(true, 0, at(1)) && !heart.stands_still(true, 0, at(100)));
-        assert!(!heart.stands_still(true, 1, at(101)) && !heart.stands_still(true, 1, at(103)));
-        assert!(heart.stands_still(true, 1, at(104)));
-        assert!(!heart.stands_still(true, 1, at(105)), "once");
-        assert!(!heart.stands_still(true, 2, at(106)) && !heart.stands_still(false, 2, at(120)));
-        assert!(!heart.stands_still(true, 2, at(121)), "a new session begins anew");
+        let (mut heart, start) = (Heart::default(), Instant::now());
+        assert_eq!(look_until(&mut heart, false, 0, start, 0..10), 0);
+        assert_eq!(look_until(&mut heart, true, 0, start, 10..100), 0, "a path that never beats is not judged");
+        assert_eq!(look_until(&mut heart, true, 1, start, 100..103), 0);
+        assert_eq!(look_until(&mut heart, true, 1, start, 103..110), 1, "once");
+        assert!(heart.is_stuck, "and the watchdog is not fed");
+        assert_eq!(look_until(&mut heart, true, 2, start, 110..112), 0);
+        assert!(!heart.is_stuck);
+        assert_eq!(look_until(&mut heart, false, 2, start, 112..120), 0);
+        assert_eq!(look_until(&mut heart, true, 2, start, 120..130), 0, "a new session begins anew");
+    }
+
+    #[test]
+    fn a_process_that_was_stopped_is_no_loop_that_stands_still() {
+        let (mut heart, start) = (Heart::default(), Instant::now());
+        assert_eq!(look_until(&mut heart, true, 1, start, 0..2), 0);
+        assert_eq!(look_until(&mut heart, true, 1, start, 60..62), 0, "58 seconds without a look");
+        assert_eq!(look_until(&mut heart, true, 1, start, 62..64), 1, "but then it does stand still");
     }
 }

@@ -51,6 +51,9 @@ pub unsafe fn rust(c: *mut CONNECTION, c1: *mut CANCEL, c2: *mut CANCEL) {
     // SAFETY: the caller's, for all that follows; what Rust does not know is C's as a whole, before anything is done.
     unsafe {
         let Some(s) = connection::tcp_session(c) else {
+            if !c.is_null() {
+                crate::CONNECTION_RECEIVE.fell_back();
+            }
             c_ConnectionReceive(c, c1, c2);
             return;
         };

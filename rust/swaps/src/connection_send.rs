@@ -46,7 +46,12 @@ pub unsafe fn rust(c: *mut CONNECTION, now: UINT64) {
     unsafe {
         match connection::tcp_session(c) {
             Some(s) => Turn { c, s, now }.run(),
-            None => c_ConnectionSend(c, now),
+            None => {
+                if !c.is_null() {
+                    crate::CONNECTION_SEND.fell_back();
+                }
+                c_ConnectionSend(c, now);
+            }
         }
     }
 }

@@ -33,6 +33,9 @@ use udp::UdpAcceleration;
 /// while it makes a connection, the timers of the C's UDP acceleration.
 const LOOK_INTERVAL_MS: u64 = 256;
 
+/// How long a round lasts at most: rounds are counted, so that one that does not end is noticed.
+const ROUND_MAX_MS: u64 = 1000;
+
 /// Whether a session that is about to begin can take this path; the error says why not.
 ///
 /// # Errors
@@ -80,6 +83,7 @@ pub unsafe fn run(running: &mut Running) {
         let mut links = Links::new(running.c);
         let mut losses = Losses { since: 0, before: (*s).NumDisconnected };
         loop {
+            session_main::path::goes_round();
             session_main::add_connections(running);
             if links.adopt(&mut path) {
                 let is_foreign = |link: &Link| matches!(link.protection(), Protection::Foreign(_));
@@ -144,7 +148,7 @@ unsafe fn carry(running: &mut Running, path: &mut Path<'_, TapDevice>, udp: Opti
     unsafe {
         let view = session::view(running.s);
         let now = Tick64();
-        let mut due = running.machine.next_due(&view).min(path.next_due());
+        let mut due = running.machine.next_due(&view).min(path.next_due()).min(now + ROUND_MAX_MS);
         if view.connections_wanted != view.connections {
             due = due.min(now + LOOK_INTERVAL_MS);
         }

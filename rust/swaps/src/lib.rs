@@ -44,6 +44,15 @@ pub fn session_path() -> Option<(&'static str, Option<&'static str>)> {
     None
 }
 
+/// How often the loop of sessions on the fused path has gone round, which it does once a second at least. Those that go
+/// seam by seam ask the packet adapter in every round, where whoever wraps it can count them.
+pub fn fused_rounds() -> u64 {
+    #[cfg(fused_path)]
+    return session_main::path::rounds();
+    #[cfg(not(fused_path))]
+    0
+}
+
 /// What the registry means here: per line a module, a static switch, and a place in [`ENTRIES`].
 macro_rules! lines {
     ($($name:ident = $symbol:ident in $file:literal, $group:ident, $contract:ident $(, in $home:ident)?;)*) => {

@@ -4,8 +4,9 @@
 //! panic before it has changed anything, as ADDING_A_SWAP.md demands of a cloned swap. `slow`, `endless`, `hog` and `crash`
 //! make it take milliseconds, never return, keep memory, and kill the process. `CUTOVER_PLANT_IN=new_list` has another swap
 //! do so, one of those that have no file to themselves. `CUTOVER_PLANT=session` makes the
-//! loop of `SessionMain` panic, `CUTOVER_PLANT=session-locked` while it holds a lock of the C. All strike from the
-//! hundredth call on: late enough to be under traffic. `CUTOVER_PLANT=burn` makes the process need 5 % more CPU from the
+//! loop of `SessionMain` panic, `CUTOVER_PLANT=session-locked` while it holds a lock of the C, and
+//! `CUTOVER_PLANT=session-stuck` makes it stand still. All strike from the hundredth call on: late enough to be under
+//! traffic. `CUTOVER_PLANT=burn` makes the process need 5 % more CPU from the
 //! first call on, for the A/B harness to find.
 //!
 //! `plaintext`, `timeout-0` and `timeout-max` stand for a server whose Welcome says so. `key-update` is no fault: TLS 1.3 keys
@@ -44,6 +45,7 @@ enum Fault {
     Crash,
     Session,
     SessionLocked,
+    SessionStuck,
     Plaintext,
     Timeout(u32),
     KeyUpdate,
@@ -61,6 +63,7 @@ fn fault() -> &'static Fault {
         Ok("crash") => Fault::Crash,
         Ok("session") => Fault::Session,
         Ok("session-locked") => Fault::SessionLocked,
+        Ok("session-stuck") => Fault::SessionStuck,
         Ok("plaintext") => Fault::Plaintext,
         Ok("timeout-0") => Fault::Timeout(0),
         Ok("timeout-max") => Fault::Timeout(u32::MAX),
@@ -129,15 +132,19 @@ pub fn strike_after(fifo: &mut FIFO) {
     }
 }
 
-/// Panics in a session's turn, if that is the fault and `harmless` turns have passed.
+/// Panics or stands still in a session's turn, if that is the fault and `harmless` turns have passed.
 ///
 /// # Safety
 /// `sockets` is a list whose lock this thread does not hold.
 #[cfg(session_main)]
 pub unsafe fn strike_session(sockets: *mut LIST, harmless: u32) {
     static TURNS: AtomicU32 = AtomicU32::new(0);
-    if !matches!(fault(), Fault::Session | Fault::SessionLocked) || TURNS.fetch_add(1, Ordering::Relaxed) < harmless {
+    let strikes = matches!(fault(), Fault::Session | Fault::SessionLocked | Fault::SessionStuck);
+    if !strikes || TURNS.fetch_add(1, Ordering::Relaxed) < harmless {
         return;
+    }
+    while *fault() == Fault::SessionStuck {
+        std::thread::park();
     }
     // SAFETY: the caller's.
     let _lock = (*fault() == Fault::SessionLocked).then(|| unsafe { crate::memory::list::Locked::new(sockets) });

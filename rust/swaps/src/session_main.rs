@@ -51,6 +51,9 @@ pub unsafe fn rust(s: *mut SESSION) {
     // SAFETY: the caller's, for all that follows; what Rust does not know is C's as a whole, before anything is done.
     unsafe {
         let Some(c) = session::client_connection(s) else {
+            if !s.is_null() {
+                crate::SESSION_MAIN.fell_back();
+            }
             c_SessionMain(s);
             return;
         };

@@ -2,6 +2,8 @@
 
 use softether_sys::{PACKET_ADAPTER, SESSION};
 use std::sync::Mutex;
+#[cfg(fused_path)]
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The way of a session's frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,22 @@ unsafe fn is_rust_adapter(adapter: *const PACKET_ADAPTER) -> bool {
     return unsafe { crate::vlan_get_packet_adapter::is_own(adapter) };
     #[cfg(not(vlan_get_packet_adapter))]
     false
+}
+
+/// Rounds of the fused path.
+#[cfg(fused_path)]
+static ROUNDS: AtomicU64 = AtomicU64::new(0);
+
+/// How often sessions on the fused path have gone round: once a second at least.
+#[cfg(fused_path)]
+pub(crate) fn rounds() -> u64 {
+    ROUNDS.load(Relaxed)
+}
+
+/// Counts such a round.
+#[cfg(fused_path)]
+pub(crate) fn goes_round() {
+    ROUNDS.fetch_add(1, Relaxed);
 }
 
 /// The path of the session that runs now on this process's Rust side; there is one session at a time.

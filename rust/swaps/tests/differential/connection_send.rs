@@ -312,6 +312,23 @@ mod tests {
         }
     }
 
+    /// What Rust does not know is C's, and counted; nothing at all is nobody's.
+    #[test]
+    fn a_connection_of_a_hub_falls_back() {
+        start();
+        let connection = Connection::new(1);
+        let fallbacks = || swaps::connection_send::ENTRY.swap.counters().fallbacks;
+        let before = fallbacks();
+        // SAFETY: the connection is ours, and as before at the end; C sends nothing for a hub's own.
+        unsafe {
+            RUST(std::ptr::null_mut(), 1_000);
+            let protocol = std::mem::replace(&mut (*connection.c).Protocol, softether_sys::CONNECTION_HUB_BRIDGE);
+            RUST(connection.c, 1_000);
+            (*connection.c).Protocol = protocol;
+        }
+        assert_eq!(fallbacks() - before, 1);
+    }
+
     /// A panic ends the session as a timeout does, so that a client connects again; C is not called on what is half done.
     #[test]
     fn a_panic_ends_the_session() {
