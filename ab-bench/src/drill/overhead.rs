@@ -61,18 +61,25 @@ pub(super) fn measure(options: &Options, seconds: u32) -> Result<OverheadReport,
 }
 
 fn cpu_per_gb(lab: &Lab, session: &Session, seconds: u32) -> Result<f64, LabError> {
-    let bytes = |key: &str| -> Result<u64, LabError> {
-        let path = format!("/sys/class/net/{}/statistics/{key}", session.client.interface());
-        let output = lab.run_ok(Side::Client, &["cat", &path], Duration::from_secs(5))?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(0))
-    };
-    let before = (session.client.cpu()?.total, bytes("tx_bytes")? + bytes("rx_bytes")?);
+    let before = (session.client.cpu()?.total, carried(lab, session)?);
     let time = seconds.to_string();
     let argv = ["iperf3", "--client", "10.78.0.1", "--time", &time];
     lab.run_ok(Side::Client, &argv, Duration::from_secs(u64::from(seconds) + 10))?;
-    let after = (session.client.cpu()?.total, bytes("tx_bytes")? + bytes("rx_bytes")?);
-    let carried = after.1.saturating_sub(before.1) as f64 / 1e9;
-    Ok(after.0.saturating_sub(before.0).as_secs_f64() / carried.max(1e-9))
+    let after = (session.client.cpu()?.total, carried(lab, session)?);
+    let gigabytes = after.1.saturating_sub(before.1) as f64 / 1e9;
+    Ok(after.0.saturating_sub(before.0).as_secs_f64() / gigabytes.max(1e-9))
+}
+
+/// The bytes that the session's interface has carried, both ways. (/sys shows the interfaces of the namespace in which it
+/// was mounted.)
+fn carried(lab: &Lab, session: &Session) -> Result<u64, LabError> {
+    let output = lab.run_ok(Side::Client, &["cat", "/proc/net/dev"], Duration::from_secs(5))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let of_interface =
+        |line: &str| Some(line.trim_start().strip_prefix(session.client.interface())?.strip_prefix(':')?.to_owned());
+    let line = text.lines().find_map(of_interface).unwrap_or_default();
+    // Received and sent: each has eight columns, of which bytes are the first.
+    Ok(line.split_whitespace().step_by(8).filter_map(|bytes| bytes.parse::<u64>().ok()).sum())
 }
 
 fn median(samples: &[f64]) -> f64 {
