@@ -1,4 +1,5 @@
-//! The log: one line per event on standard error, from the program and the library alike.
+//! The log: one line per event on standard error, or an entry with fields in systemd's journal, from the program and the
+//! library alike.
 
 use crate::error::boundary;
 use std::ffi::c_char;
@@ -8,10 +9,15 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// The environment variable that says what is logged, such as `debug`.
 const LOG_VARIABLE: &str = "CUTOVER_LOG";
+
+/// The environment variable that says where it goes: `stderr`, which is the default, or `journald`.
+const TARGET_VARIABLE: &str = "CUTOVER_LOG_TO";
 
 /// What the program tells a person, and what goes wrong anywhere else.
 const LOG_DEFAULT: &str = "warn,cutover=info";
@@ -57,9 +63,28 @@ pub(crate) fn start() {
     static START: Once = Once::new();
     START.call_once(|| {
         let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT));
-        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-        let _ = subscriber.with_ansi(false).event_format(Line).try_init();
+        let (journal, complaint) = match journal(std::env::var(TARGET_VARIABLE).as_deref().unwrap_or("stderr")) {
+            Ok(journal) => (journal, None),
+            Err(complaint) => (None, Some(complaint)),
+        };
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).event_format(Line);
+        let lines = journal.is_none().then_some(lines);
+        let _ = tracing_subscriber::registry().with(filter).with(journal).with(lines).try_init();
+        if let Some(complaint) = complaint {
+            tracing::warn!("{TARGET_VARIABLE}: {complaint}; the log goes to standard error");
+        }
     });
+}
+
+/// The journal, if that is where the log goes. An event's fields are its fields there: `CUTOVER_SWAP=new_block`.
+fn journal(target: &str) -> Result<Option<tracing_journald::Layer>, String> {
+    match target {
+        "stderr" => Ok(None),
+        "journald" => tracing_journald::layer()
+            .map(|layer| Some(layer.with_syslog_identifier("cutover".into()).with_field_prefix(Some("CUTOVER".into()))))
+            .map_err(|error| format!("journald does not answer: {error}")),
+        other => Err(format!("{other:?} is neither stderr nor journald")),
+    }
 }
 
 /// `cutover: warning: what happened key=value`. Who keeps logs adds the time.
@@ -81,5 +106,20 @@ where
         write!(line, "cutover: {level}")?;
         context.format_fields(line.by_ref(), event)?;
         writeln!(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_the_log_goes_is_said_or_complained_about() {
+        assert!(journal("stderr").is_ok_and(|journal| journal.is_none()));
+        assert!(journal("syslog").is_err_and(|complaint| complaint.contains("\"syslog\" is neither")));
+        // With systemd the one, without it the other; never standard error without a word.
+        assert!(
+            journal("journald").map_or_else(|complaint| complaint.contains("journald"), |journal| journal.is_some())
+        );
     }
 }
