@@ -86,3 +86,26 @@ fn line_ends_inside_a_line() {
         assert!(sides[0].1 <= 1, "{line:?}");
     }
 }
+
+/// `http-header-charset`: C leaves out what its character set does not have.
+#[test]
+#[cfg(all(add_http_value_str, get_content_length, http_header_to_str))]
+fn bytes_outside_ascii_are_sent_as_they_are() {
+    assert!(crate::support::is_known_difference("http-header-charset"));
+    crate::support::start();
+    let text = |text: &std::ffi::CStr| text.as_ptr().cast_mut();
+    // SAFETY: strings with their NULs; the header and what is made of it are the test's own.
+    unsafe {
+        let header = sys::NewHttpHeader(text(c"a"), text(c"\xec\xec"), text(c"b"));
+        let [c, rust] = [http_header_to_str::C, http_header_to_str::RUST].map(|function| {
+            let made = function(header);
+            let bytes = std::ffi::CStr::from_ptr(made).to_bytes().to_vec();
+            sys::Free(made.cast());
+            bytes
+        });
+        sys::FreeHttpHeader(header);
+        // Which bytes C keeps is a matter of the environment's character set.
+        assert!(c == rust || c.len() < rust.len(), "{}", c.escape_ascii());
+        assert_eq!(rust, b"a \xec\xec b\r\n\r\n");
+    }
+}
