@@ -18,9 +18,15 @@ include!("../../rust/swaps/src/registry.rs");
 #[path = "../../rust/swaps/tests/differential"]
 #[allow(dead_code, unused_imports, reason = "the test's part")]
 mod families {
+    pub mod buffer;
+    pub mod counter;
     pub mod crypto;
+    pub mod fifo;
+    pub mod heap;
     pub mod http;
+    pub mod list;
     pub mod pack;
+    pub mod queue;
     pub mod strings;
 }
 

@@ -60,7 +60,19 @@ fn every_swap_has_its_file_and_its_test_and_every_such_file_its_swap() {
     for (folder, shared) in [
         (
             "rust/swaps/src",
-            &["lib", "registry", "memory", "interface", "fused", "tls", "terms", "planted", "record", "shims"][..],
+            &[
+                "lib",
+                "registry",
+                "memory",
+                "interface",
+                "fused",
+                "tls",
+                "terms",
+                "planted",
+                "record",
+                "family",
+                "shims",
+            ][..],
         ),
         ("rust/swaps/tests/differential", &["main", "support"][..]),
     ] {

@@ -5,12 +5,24 @@
 //! `registry.rs` lists the swaps; `docs/ADDING_A_SWAP.md` says how to add one.
 
 #[allow(unused_imports, unused_macros, dead_code, reason = "a build without all of a family needs less of it")]
+pub mod buffer;
+#[allow(unused_imports, unused_macros, dead_code, reason = "a build without all of a family needs less of it")]
+pub mod counter;
+#[allow(unused_imports, unused_macros, dead_code, reason = "a build without all of a family needs less of it")]
 pub mod crypto;
+#[allow(unused_imports, unused_macros, dead_code, reason = "a build without all of a family needs less of it")]
+pub mod family;
+#[allow(unused_imports, unused_macros, dead_code, reason = "a build without all of a family needs less of it")]
+pub mod fifo;
 #[cfg(fused_path)]
 mod fused;
 #[allow(unused_imports, unused_macros, dead_code, reason = "a build without all of a family needs less of it")]
+pub mod heap;
+#[allow(unused_imports, unused_macros, dead_code, reason = "a build without all of a family needs less of it")]
 pub mod http;
 pub mod interface;
+#[allow(unused_imports, unused_macros, dead_code, reason = "a build without all of a family needs less of it")]
+pub mod list;
 #[allow(dead_code, reason = "a build without swaps needs less of it")]
 mod memory;
 #[allow(unused_imports, unused_macros, dead_code, reason = "a build without all of a family needs less of it")]
@@ -18,6 +30,8 @@ pub mod pack;
 #[cfg(feature = "planted-faults")]
 #[allow(dead_code, reason = "a build without all swaps needs less of it")]
 mod planted;
+#[allow(unused_imports, unused_macros, dead_code, reason = "a build without all of a family needs less of it")]
+pub mod queue;
 #[allow(unused_imports, unused_macros, reason = "a build without families needs none of it")]
 pub mod shims;
 #[allow(unused_imports, unused_macros, dead_code, reason = "a build without all of a family needs less of it")]

@@ -58,15 +58,37 @@ pub fn index(length: usize) -> u32 {
 }
 
 /// Adds one to a counter of the kernel status, if it is kept (C: `KS_INC`, Mayaqua/Mayaqua.h).
+#[inline]
 pub fn ks_inc(id: u32) {
+    if is_tracking() {
+        ks_add(id, 1);
+    }
+}
+
+/// Takes one from a counter of the kernel status, if it is kept (C: `KS_DEC`, Mayaqua/Mayaqua.h).
+#[inline]
+pub fn ks_dec(id: u32) {
+    if is_tracking() {
+        ks_add(id, u64::MAX);
+    }
+}
+
+/// Whether the counters are kept (C: `IsTrackingEnabled`, Mayaqua/Tracking.c).
+#[inline]
+pub fn is_tracking() -> bool {
+    // SAFETY: numbers that are set at the start and the end of Mayaqua.
+    unsafe { (sys::g_debug != 0 || sys::g_memcheck != 0) && sys::kernel_status_inited != 0 }
+}
+
+/// Adds to a counter (C: `KS_ADD`, Mayaqua/Mayaqua.h); two's complement subtracts.
+#[cold]
+#[inline(never)]
+pub fn ks_add(id: u32, n: u64) {
     // SAFETY: the lock of `id` guards both arrays, which have 128 places; ids are the header's constants.
     unsafe {
-        if sys::IsTrackingEnabled() == 0 {
-            return;
-        }
         sys::LockKernelStatus(id);
         let place = id as usize;
-        sys::kernel_status[place] += 1;
+        sys::kernel_status[place] = sys::kernel_status[place].wrapping_add(n);
         sys::kernel_status_max[place] = sys::kernel_status_max[place].max(sys::kernel_status[place]);
         sys::UnlockKernelStatus(id);
     }

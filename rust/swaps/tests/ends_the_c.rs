@@ -1,7 +1,7 @@
 //! Input that ends the C's process, each side in a child: what happens there, and that Rust goes on. The parents start
 //! no Mayaqua, which would take the children's exit codes away from them (it ignores SIGCHLD).
 
-#![cfg(all(gen_next_keep_alive_span, connection_send))]
+#![cfg(all(gen_next_keep_alive_span, connection_send, get_mem_size))]
 
 #[path = "differential/support.rs"]
 #[allow(dead_code, unused_macros, reason = "the differential tests use the rest")]
@@ -16,6 +16,7 @@ use swaps::{connection_send, gen_next_keep_alive_span};
 /// What the child is to do; not set in the parent.
 const CHILD: &str = "CUTOVER_TEST_CHILD";
 
+const SIGABRT: i32 = 6;
 const SIGFPE: i32 = 8;
 
 /// Runs one test of this file again, in a process of its own, and says by which signal it ended.
@@ -81,4 +82,31 @@ fn send_quota_of_no_connections() {
         }
     }
     assert!(connection.read(0).len() > 1000, "the frame was sent");
+}
+
+/// Known difference `free-unchecked`: the size of something that is no block, and of one that is freed already.
+#[test]
+fn what_is_no_block_is_not_measured() {
+    let Some(side) = argument() else {
+        for (side, end) in [("c", None), ("rust", Some(SIGABRT)), ("rust twice", Some(SIGABRT))] {
+            assert_eq!(child("what_is_no_block_is_not_measured", side), end, "{side}");
+        }
+        return;
+    };
+    // The C's last words are a file, too.
+    std::env::set_current_dir(std::env::temp_dir()).expect("a folder for temporary files");
+    support::start();
+    // SAFETY: the block is ours, and what is before its middle is zeros; that the process may end here is what is shown.
+    unsafe {
+        let (c, rust) = (swaps::heap::Api::C, swaps::heap::Api::RUST);
+        let block = (c.zero_malloc)(100);
+        match side.as_str() {
+            "c" => assert_eq!((c.get_mem_size)(block.byte_add(64)), 0),
+            "rust" => assert_eq!((rust.get_mem_size)(block.byte_add(64)), 0),
+            _ => {
+                (rust.free)(block);
+                (rust.free)(block);
+            }
+        }
+    }
 }

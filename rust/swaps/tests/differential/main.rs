@@ -7,12 +7,24 @@
 #[macro_use]
 mod support;
 
+#[allow(dead_code, reason = "`works!` is the benchmark's part")]
+mod buffer;
+#[allow(dead_code, reason = "`works!` is the benchmark's part")]
+mod counter;
 #[allow(dead_code, unused_imports, reason = "`work` is the benchmark's part")]
 mod crypto;
+#[allow(dead_code, reason = "`works!` is the benchmark's part")]
+mod fifo;
+#[allow(dead_code, reason = "`works!` is the benchmark's part")]
+mod heap;
 #[allow(dead_code, unused_imports, reason = "`work` is the benchmark's part")]
 mod http;
+#[allow(dead_code, reason = "`works!` is the benchmark's part")]
+mod list;
 #[allow(dead_code, unused_imports, reason = "`work` is the benchmark's part")]
 mod pack;
+#[allow(dead_code, reason = "`works!` is the benchmark's part")]
+mod queue;
 #[allow(dead_code, unused_imports, reason = "`work` is the benchmark's part")]
 mod strings;
 

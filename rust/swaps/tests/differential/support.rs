@@ -183,3 +183,86 @@ macro_rules! byte_order_body {
         }
     };
 }
+
+/// Writes the tests of a family around its sequence: long, with each function alone on Rust, with all of them, and
+/// through the dispatchers in shadow mode.
+#[allow(unused_macros, reason = "the benchmark has no use for it")]
+macro_rules! family_tests {
+    ($api:ident, $sequence:ident) => {
+        #[cfg(test)]
+        mod both_sides {
+            use super::{$api, $sequence};
+            use swaps::family::{Random, Trace};
+
+            const STEPS: usize = 3_000;
+
+            fn run(api: &$api) -> Trace {
+                $crate::support::start();
+                let mut trace = Trace::new(STEPS);
+                $sequence(api, &mut Random::new($crate::support::seed()), &mut trace);
+                trace
+            }
+
+            #[test]
+            fn c_and_rust_agree() {
+                let c = run(&$api::C);
+                for (name, api) in $api::ONE_ON_RUST {
+                    assert!(c.calls(name) > 0, "the sequence does not call {name}");
+                    assert_eq!(c.compare(&run(api)), Ok(()), "{name} alone on Rust");
+                }
+                assert_eq!(c.compare(&run(&$api::RUST)), Ok(()), "all on Rust");
+            }
+
+            #[test]
+            fn shadow_finds_nothing() {
+                use switch::{Contract, Setting, Source};
+                $crate::support::start();
+                let swaps: Vec<_> = swaps::ENTRIES
+                    .iter()
+                    .map(|entry| entry.swap)
+                    .filter(|swap| $api::ONE_ON_RUST.iter().any(|(name, _)| *name == swap.info().name))
+                    .collect();
+                for swap in &swaps {
+                    let is_effect = swap.info().contract == Contract::Effect;
+                    assert_eq!(swap.set(Setting::SHADOW, Source::Api).is_err(), is_effect, "{}", swap.info().name);
+                }
+                assert_eq!(
+                    run(&$api::C).compare(&run(&$api::DISPATCHER)),
+                    Ok(()),
+                    "a shadowed call returns what C returns"
+                );
+                for swap in swaps.iter().filter(|swap| swap.info().contract != Contract::Effect) {
+                    let counters = swap.counters();
+                    assert!(counters.calls_shadow > 0, "{} was not shadowed", swap.info().name);
+                    assert_eq!((counters.mismatches, counters.panics), (0, 0), "{:?}", swap.records());
+                }
+            }
+        }
+    };
+}
+
+/// What one iteration of the benchmark of each swap of a family does, after what is set up once: a module for each, of
+/// the form that `both_sides!` makes. The structures that an iteration works on are its own.
+///
+/// ```ignore
+/// works! { write_buf_int(f) { let b = full(); } { f(b, 1) } }
+/// ```
+macro_rules! works {
+    ($($name:ident($f:ident) { $($setup:tt)* } $work:block)*) => {$(
+        #[allow(dead_code, unused_imports, reason = "the benchmark's part")]
+        pub mod $name {
+            use super::*;
+            pub use swaps::$name::{C, DISPATCHER, Function, RUST};
+
+            /// One iteration.
+            pub fn work($f: Function) -> impl FnMut() {
+                $($setup)*
+                move || {
+                    // SAFETY: the arguments are what the function wants; the structures are this benchmark's own.
+                    #[allow(clippy::unit_arg, reason = "some functions give nothing")]
+                    std::hint::black_box(unsafe { $work });
+                }
+            }
+        }
+    )*};
+}
