@@ -39,12 +39,14 @@ macro_rules! lines {
 }
 with_registry!(lines);
 
-/// What is switched alone, with its lines: a swap, or all of a group whose swaps are small and share a file. (Each of those
-/// alone is a matter of the differential tests; here a start of the client would be more than the swap.)
+/// What is switched alone, with its lines: a group. With `CUTOVER_TEST_FULL`, which takes minutes, each swap that has a file
+/// to itself goes alone; those of a family do so in the differential tests only, since a start of the client would be more than
+/// the swap.
 fn units() -> Vec<(&'static str, Vec<&'static Line>)> {
     let mut units: Vec<(&str, Vec<&Line>)> = Vec::new();
+    let is_full = std::env::var_os("CUTOVER_TEST_FULL").is_some();
     for line in REGISTRY {
-        let unit = if line.is_of_family { line.group } else { line.name };
+        let unit = if is_full && !line.is_of_family { line.name } else { line.group };
         match units.iter_mut().find(|(name, _)| *name == unit) {
             Some((_, lines)) => lines.push(line),
             None => units.push((unit, vec![line])),
@@ -124,7 +126,7 @@ fn all_on_c_all_on_rust_and_all_in_shadow_carry_frames() {
 }
 
 #[test]
-fn each_swap_alone_on_rust_carries_frames() {
+fn each_group_alone_on_rust_carries_frames() {
     let lab = vendored();
     for (unit, lines) in units() {
         let client = start(&lab, &rust_with(&format!("*=c,{unit}=rust")));
@@ -139,7 +141,7 @@ fn each_swap_alone_on_rust_carries_frames() {
 }
 
 #[test]
-fn each_swap_alone_in_shadow_finds_nothing() {
+fn each_group_alone_in_shadow_finds_nothing() {
     let lab = vendored();
     for (unit, _) in units().into_iter().filter(|(_, lines)| lines.iter().any(|line| line.contract != "effect")) {
         let client = start(&lab, &rust_with(&format!("*=c,{unit}=shadow")));

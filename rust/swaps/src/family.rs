@@ -275,6 +275,7 @@ macro_rules! module {
             /// The Rust side.
             #[cfg($name)]
             pub const RUST: Function = rust;
+            /// The only side that this build has.
             #[cfg(not($name))]
             pub const RUST: Function = C;
 

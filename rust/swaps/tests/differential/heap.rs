@@ -38,7 +38,6 @@ works! {
 #[cfg(test)]
 #[test]
 fn a_size_near_2_to_the_32_is_that_size_or_a_few_bytes() {
-    use std::mem::size_of;
     assert!(crate::support::is_known_difference("malloc-wraps"));
     crate::support::start();
     unsafe extern "C" {
