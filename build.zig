@@ -57,6 +57,8 @@ pub fn build(b: *std.Build) void {
 
     const zig_test = b.addRunArtifact(client.tests(b));
     const rust_test = cargo(b, "test", &.{ "--workspace", "--no-fail-fast" });
+    // Random frames each way through framing in C and in Rust; without this they are a million.
+    rust_test.setEnvironmentVariable("CUTOVER_TEST_FRAMES", "10000000");
     const test_programs = b.step("test-programs", "Install the programs that the tests need");
     test_programs.dependOn(&lab_files.step);
     planted.install(b, test_programs, "cutover-planted");
@@ -67,12 +69,8 @@ pub fn build(b: *std.Build) void {
     const mayaqua_test = b.step("test-mayaqua", "Run the tests and the example of the Zig module mayaqua");
     mayaqua.addTests(b, target, options, mayaqua_test);
     rust_test.step.dependOn(mayaqua_test);
-    // Ten million random frames each way through framing in C and in Rust; the tests above take one million.
-    const frames_test = cargo(b, "test", &.{ "--release", "-p", "swaps", "--test", "differential", "connection_" });
-    frames_test.setEnvironmentVariable("CUTOVER_TEST_FRAMES", "10000000");
-    frames_test.step.dependOn(&rust_test.step);
     const run_tests = b.step("test", "Run every test, with those end to end");
-    run_tests.dependOn(&frames_test.step);
+    run_tests.dependOn(&rust_test.step);
 
     const install_mayaqua = b.addSystemCommand(&.{"rust/mayaqua-ffi/install"});
     install_mayaqua.setCwd(b.path("."));
@@ -124,25 +122,18 @@ fn labFiles(b: *std.Build) *Step.InstallDir {
     build_lab.addArgs(&.{ "softether/vpnserver", "softether/vpncmd", "--", "--release", "-p", "softether-sys" });
     build_lab.addArgs(&.{ "--no-default-features", "--features", "programs" });
 
+    // One command, so that what they share is built once.
     const build_tools = b.addSystemCommand(&.{"zig/build/cargo.sh"});
-    build_tools.setName("cargo build ab-bench");
+    build_tools.setName("cargo build ab-bench replay server");
     build_tools.setCwd(b.path("."));
     build_tools.has_side_effects = true;
     const tools = build_tools.addOutputDirectoryArg("tools");
     build_tools.addArgs(&.{ "release/cutover-lab", "release/cutover-ab", "release/cutover-peer", "release/cutover-soak" });
-    build_tools.addArgs(&.{ "--", "--release", "-p", "ab-bench" });
-
-    const build_replay = b.addSystemCommand(&.{"zig/build/cargo.sh"});
-    build_replay.setName("cargo build replay");
-    build_replay.setCwd(b.path("."));
-    build_replay.has_side_effects = true;
-    const replay = build_replay.addOutputDirectoryArg("replay");
-    build_replay.addArgs(&.{ "release/cutover-replay", "release/cutover-vpnserver", "--", "--release", "-p", "replay", "-p", "server" });
+    build_tools.addArgs(&.{ "release/cutover-replay", "release/cutover-vpnserver", "--", "--release" });
+    build_tools.addArgs(&.{ "-p", "ab-bench", "-p", "replay", "-p", "server" });
 
     const install_programs = b.addInstallDirectory(.{ .source_dir = programs, .install_dir = .prefix, .install_subdir = "libexec/cutover" });
     const install_tools = b.addInstallDirectory(.{ .source_dir = tools, .install_dir = .bin, .install_subdir = "" });
-    const install_replay = b.addInstallDirectory(.{ .source_dir = replay, .install_dir = .bin, .install_subdir = "" });
     install_programs.step.dependOn(&install_tools.step);
-    install_programs.step.dependOn(&install_replay.step);
     return install_programs;
 }
