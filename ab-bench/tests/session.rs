@@ -111,6 +111,10 @@ fn sides(choice: usize) -> String {
 fn every_combination_of_sides_carries_frames_over_every_transport() {
     let lab = vendored();
     for (number, transport) in TRANSPORTS.iter().enumerate() {
+        // They come one a second; `modes_of_the_group_change_under_traffic` has them, too.
+        if transport.connections == 32 && !is_full() {
+            continue;
+        }
         let chosen = number % 4;
         for choice in (0..8).filter(|&choice| is_full() || choice == chosen || choice == 7 - chosen) {
             let begun = Instant::now();
