@@ -245,6 +245,13 @@ fn modes_change_in_a_running_client_without_losing_a_frame() {
         carry(&lab, &client, FRAMES, modes);
     }
     assert_harmless(&swaps(&lab));
+    let only = |pattern: &str| {
+        let arguments = [program.as_os_str(), "swaps".as_ref(), "--only".as_ref(), pattern.as_ref()];
+        lab.run(Side::Client, &arguments, LIMIT).unwrap_or_else(|error| panic!("{error}"))
+    };
+    let shown = String::from_utf8_lossy(&only("framing").stdout).into_owned();
+    assert!(shown.contains("new_block") && !shown.contains("session_main"), "{shown}");
+    assert!(!only("nothing_of_that_name").status.success(), "an empty table is no answer");
     stop(client);
 }
 

@@ -47,6 +47,9 @@ pub struct Swaps {
     /// Which running client [default: the only one]
     #[arg(long, value_name = "NAME", global = true)]
     pub instance: Option<String>,
+    /// Show only these: a function, a group, or a pattern such as 'write_*'
+    #[arg(long, value_name = "PATTERN", global = true)]
+    pub only: Option<String>,
     /// Print JSON (with a schema_version) instead of a table
     #[arg(long, global = true)]
     pub json: bool,
@@ -255,6 +258,7 @@ Modes: c and rust run one side; shadow runs both, compares them, and uses C's re
 
 Examples:
   cutover swaps                        # the table
+  cutover swaps --only framing         # one group of it
   cutover swaps set new_block=shadow   # compare on live traffic
   cutover swaps set new_block=rust     # cut over
   cutover swaps watch                  # calls, rates, times, live
@@ -355,6 +359,7 @@ mod tests {
         let expected = Command::Swaps(Swaps {
             action: Some(SwapsAction::Set { modes: vec!["a=c".into(), "b=rust".into()], reconnect: false }),
             instance: Some("office".into()),
+            only: None,
             json: true,
         });
         assert_eq!(line("cutover swaps --json --instance office set a=c b=rust"), Ok(expected.clone()));

@@ -149,9 +149,9 @@ fn swaps_command(swaps: &cli::Swaps) -> Option<ExitCode> {
         Some(cli::SwapsAction::Watch { interval, count }) => return Some(watch(swaps, *interval, *count)),
         Some(cli::SwapsAction::Explain { name }) => Request::Explain { name: name.clone() },
     };
-    let render = if matches!(request, Request::Explain { .. }) { render::explain } else { render::swaps };
     match ask(swaps, &request) {
-        Ok(answer) => Some(show(&answer, swaps.json, render)),
+        Ok(answer) if matches!(request, Request::Explain { .. }) => Some(show(&answer, swaps.json, render::explain)),
+        Ok(answer) => Some(show_swaps(swaps, answer, render::swaps)),
         Err(error) if error.is_not_running() && swaps.action.is_none() && swaps.instance.is_none() => None,
         Err(error) => Some(refused(&error)),
     }
@@ -159,6 +159,25 @@ fn swaps_command(swaps: &cli::Swaps) -> Option<ExitCode> {
 
 fn ask(swaps: &cli::Swaps, request: &Request) -> Result<Value, client::ClientError> {
     client::ask(&Place::of_process(), swaps.instance.as_deref(), request)
+}
+
+/// Shows the table, or those of its lines that `--only` names.
+fn show_swaps(
+    swaps: &cli::Swaps,
+    mut answer: Value,
+    render: impl FnOnce(&Value, Option<u16>) -> Result<String, serde_json::Error>,
+) -> ExitCode {
+    if let (Some(pattern), Some(lines)) = (&swaps.only, answer["swaps"].as_array_mut()) {
+        let word = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
+        lines.retain(|line| switch::specificity(pattern, &word(line, "name"), &word(line, "group")).is_some());
+        if lines.is_empty() {
+            return fail(
+                ExitCode::Usage,
+                &format_args!("no function or group matches `{pattern}`: see `cutover swaps`"),
+            );
+        }
+    }
+    show(&answer, swaps.json, render)
 }
 
 /// `cutover swaps plan`. A mistake in the plan is said as `FILE:LINE:COLUMN: …`.
@@ -220,7 +239,7 @@ fn watch(swaps: &cli::Swaps, interval: u64, count: Option<u64>) -> ExitCode {
             // Home, and clear to the end.
             print("\x1b[H\x1b[J");
         }
-        let code = show(&answer, swaps.json, |answer, width| render::watch(answer, &before, seconds, width));
+        let code = show_swaps(swaps, answer.clone(), |answer, width| render::watch(answer, &before, seconds, width));
         looks += 1;
         if code != ExitCode::Ok || count == Some(looks) || !print(if swaps.json { "" } else { "\n" }) {
             return code;
@@ -235,7 +254,7 @@ fn watch(swaps: &cli::Swaps, interval: u64, count: Option<u64>) -> ExitCode {
 pub extern "C" fn cutover_swaps_print(command: &Command) -> u8 {
     run(|| {
         let cli::Command::Swaps(swaps) = &command.0 else { return ExitCode::Internal };
-        show(&modes::table(), swaps.json, render::swaps)
+        show_swaps(swaps, modes::table(), render::swaps)
     })
 }
 

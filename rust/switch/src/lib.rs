@@ -119,7 +119,7 @@ pub use mismatch::{
 pub use mode::{Contract, Mode, Setting, Source, UnknownMode};
 pub use panic::{guard, install_panic_hook};
 pub use session::{SessionGuard, current_session, enter_session, is_within};
-pub use spec::{ModeSpec, SpecEntry, SpecError, Specificity};
+pub use spec::{ModeSpec, SpecEntry, SpecError, Specificity, specificity};
 pub use swap::{Counters, Info, RECORDS_MAX, Refusal, SelfTest, Status, Swap};
 pub use switchboard::{Calls, Entry, Failure, Report, SwapReport, Switchboard};
 pub use watch::{Stuck, Watch};

@@ -132,12 +132,17 @@ impl SpecEntry {
 
     /// How exactly the pattern names the swap; `None` if it does not.
     pub fn specificity(&self, info: &Info) -> Option<Specificity> {
-        match self.pattern.as_str() {
-            pattern if pattern == info.name => Some(Specificity::Name),
-            pattern if pattern == info.group => Some(Specificity::Group),
-            "*" => Some(Specificity::All),
-            pattern => glob_matches(pattern, info.name).then_some(Specificity::Glob),
-        }
+        specificity(&self.pattern, info.name, info.group)
+    }
+}
+
+/// How exactly a pattern names the swap of this name and group; `None` if it does not.
+pub fn specificity(pattern: &str, name: &str, group: &str) -> Option<Specificity> {
+    match pattern {
+        pattern if pattern == name => Some(Specificity::Name),
+        pattern if pattern == group => Some(Specificity::Group),
+        "*" => Some(Specificity::All),
+        pattern => glob_matches(pattern, name).then_some(Specificity::Glob),
     }
 }
 
