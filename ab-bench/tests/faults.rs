@@ -1,6 +1,6 @@
 //! The client behind the fault proxy, against a real server: connections cut while they are made, bytes in pieces, delays,
 //! stalls, damaged bytes, lost and damaged datagrams; with every swap on C, on Rust, and mixed. `docs/FAULTS.md` says what
-//! must hold; `CUTOVER_FAULTS=all` runs the cases that take minutes, too.
+//! must hold; `CUTOVER_TEST_FULL=1` runs the cases that take minutes, too.
 //!
 //! The programs are those that `./zigw build test-programs` installs. Needs root.
 
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ab_bench::frames::{Direction, FramePlan, FrameReport, FrameSizes};
 use ab_bench::lab::{Client, ClientSpec, FAULT_ADDRESS, Lab, LabError, ServerKind, Side};
 use ab_bench::proxy::FaultSpec;
-use support::{LIMIT, answers, bin, rust_with, stop, vendored};
+use support::{LIMIT, answers, bin, is_full, rust_with, stop, vendored};
 
 /// C, Rust, and a seam between every two groups.
 const SIDES: [&str; 3] = ["*=c", "*=rust", "*=c,framing=rust"];
@@ -22,10 +22,6 @@ fn faults(text: &str) -> FaultSpec {
 
 fn client(swaps: &str) -> ClientSpec {
     ClientSpec { server: FAULT_ADDRESS, ..rust_with(swaps) }
-}
-
-fn takes_minutes() -> bool {
-    std::env::var("CUTOVER_FAULTS").is_ok_and(|what| what == "all")
 }
 
 fn carry(lab: &Lab, client: &Client, direction: Direction, plan: &FramePlan) -> FrameReport {
@@ -61,7 +57,7 @@ fn a_login_that_is_cut_anywhere_ends_with_a_transient_code() {
     let proxy = lab.start_proxy(&FaultSpec::default()).unwrap();
     let mut config = lab.client_config(&client("")).unwrap();
     config.insert("reconnect".into(), toml::toml! { enabled = false }.into());
-    let places: Vec<u32> = if takes_minutes() { (0..1500).step_by(7).collect() } else { vec![0, 1, 5, 77, 310, 900] };
+    let places: Vec<u32> = if is_full() { (0..1500).step_by(7).collect() } else { vec![0, 1, 5, 77, 310, 900] };
     for side in SIDES {
         for (number, place) in places.iter().enumerate() {
             let way = if number % 2 == 0 { "up" } else { "down" };
@@ -110,7 +106,7 @@ fn delays_a_narrow_way_and_closed_windows_lose_nothing() {
 fn a_damaged_byte_reaches_no_frame_and_the_client_connects_again() {
     let lab = vendored();
     let proxy = lab.start_proxy(&FaultSpec::default()).unwrap();
-    let sides = if takes_minutes() { &SIDES[..] } else { &SIDES[1..2] };
+    let sides = if is_full() { &SIDES[..] } else { &SIDES[1..2] };
     for side in sides {
         // On this connection only: the next one is whole.
         let next = proxy.counts().connections + 1;
@@ -131,7 +127,7 @@ fn lost_doubled_reordered_and_damaged_datagrams_damage_no_frame() {
     const FRAMES: u32 = 1000;
     let lab = vendored();
     let proxy = lab.start_proxy(&FaultSpec::default()).unwrap();
-    let sides = if takes_minutes() { &SIDES[..2] } else { &SIDES[1..2] };
+    let sides = if is_full() { &SIDES[..2] } else { &SIDES[1..2] };
     for side in sides {
         proxy.set(&FaultSpec::default());
         let spec = ClientSpec { udp_acceleration: true, ..client(side) };
@@ -159,7 +155,7 @@ fn lost_doubled_reordered_and_damaged_datagrams_damage_no_frame() {
 fn frames_go_by_udp_on_the_fused_path() {
     const FRAMES: u32 = 2000;
     let servers = [ServerKind::Vendored, ServerKind::Debian];
-    for server in if takes_minutes() { &servers[..] } else { &servers[..1] } {
+    for server in if is_full() { &servers[..] } else { &servers[..1] } {
         let lab = support::lab(*server);
         let proxy = lab.start_proxy(&FaultSpec::default()).unwrap();
         let spec = ClientSpec { udp_acceleration: true, ..client("*=rust") };
@@ -205,7 +201,7 @@ fn one_of_several_connections_is_reset() {
     const CONNECTIONS: u8 = 3;
     let lab = vendored();
     let proxy = lab.start_proxy(&FaultSpec::default()).unwrap();
-    let sides = if takes_minutes() { &SIDES[..] } else { &SIDES[1..2] };
+    let sides = if is_full() { &SIDES[..] } else { &SIDES[1..2] };
     for side in sides {
         let second = proxy.counts().connections + 2;
         proxy.set(&faults(&format!("up:reset@60000#{second}")));
@@ -241,7 +237,7 @@ fn status(lab: &Lab) -> serde_json::Value {
 /// F2: a way that goes silent without an end is noticed when the session's timeout is over, and the client comes back.
 #[test]
 fn a_half_open_connection_is_left_after_the_timeout() {
-    if !takes_minutes() {
+    if !is_full() {
         return;
     }
     let lab = vendored();
