@@ -78,9 +78,9 @@ pub fn build(b: *std.Build) void {
     install_mayaqua.addPassthruArgs();
     b.step("mayaqua", "Install libmayaqua: ./zigw build mayaqua -- --prefix /usr/local").dependOn(&install_mayaqua.step);
 
-    const bless = cargo(b, "test", &.{ "-p", "hybrid", "-p", "mayaqua-ffi", "--test", "generated" });
+    const bless = cargo(b, "test", &.{ "-p", "hybrid", "-p", "mayaqua-ffi", "-p", "mayaqua", "--test", "generated", "--test", "functions" });
     bless.setEnvironmentVariable("CUTOVER_BLESS", "1");
-    b.step("header", "Write the generated files anew: cutover.h, mayaqua_ffi.h, docs/SWAPS.md").dependOn(&bless.step);
+    b.step("header", "Write the generated files anew: cutover.h, mayaqua_ffi.h, docs/SWAPS.md, docs/MAYAQUA.md").dependOn(&bless.step);
 
     const zig_files: []const []const u8 = &.{ "build.zig", "build.zig.zon", "zig", "examples" };
     const format = b.step("fmt", "Format all of the source");
