@@ -202,9 +202,10 @@ pub fn sequence(api: &Api, random: &mut Random, trace: &mut Trace) {
         let mut c = (api.new_counter)();
         let mut reference = (api.new_ref)();
         let mut held = 1;
+        let seen = |c: *mut COUNTER| ((*c).c, (*c).Ready, (*c).lock.is_null());
+        trace.note("new_ref", seen((*reference).c));
         while trace.is_open() {
             let at = if random.below(32) == 0 { ptr::null_mut() } else { c };
-            let seen = |c: *mut COUNTER| ((*c).c, (*c).Ready, (*c).lock.is_null());
             match random.step(16) {
                 0..5 => trace.note("inc", ((api.inc)(at), seen(c))),
                 5..9 => trace.note("dec", ((api.dec)(at), seen(c))),

@@ -4,10 +4,11 @@ use super::*;
 
 /// Calls the functions in random order on lists of its own.
 pub fn sequence(api: &Api, random: &mut Random, trace: &mut Trace) {
-    // What the lists are of, among them many that are equal; a list's item is told by its place here.
+    // What the lists are of, among them many that are equal; a list's item is told by its place here, null by none.
     let numbers: Vec<UINT> = (0..64).map(|_| random.below(24)).collect();
-    let places = |items: &[*mut c_void]| -> Vec<usize> {
-        items.iter().map(|item| item.addr().wrapping_sub(numbers.as_ptr().addr())).collect()
+    let places = |items: &[*mut c_void]| -> Vec<Option<usize>> {
+        let place = |item: &*mut c_void| item.addr().wrapping_sub(numbers.as_ptr().addr());
+        items.iter().map(|item| (!item.is_null()).then(|| place(item))).collect()
     };
     let seen = |o: *mut LIST| {
         // SAFETY: a list of the sequence.
