@@ -1,6 +1,8 @@
 //! The runs in the Go benchmark text format, so that benchstat can check our statistics:
 //!
-//!     benchstat -col /who -row /rig,/setting,/way bench.txt
+//! ```text
+//! benchstat -col /who -row /rig,/setting,/way bench.txt
+//! ```
 //!
 //! It compares medians by the Mann-Whitney test, without pairs: expect wider doubt than ours, and the same direction.
 

@@ -1,11 +1,13 @@
 //! Gates: goals that a report meets or not, by the bound of the interval and not by the estimate.
 //!
-//!     GATE    = SUBJECT METRIC [ "." WAY ] [ "@" RIG [ "/" SETTING ] ] OP NUMBER
-//!     SUBJECT = CONTESTANT "/" BASELINE     the ratio, as in the report's rows
-//!             | CONTESTANT "/limit"         the share of the physical limit that is reached (0.7 is 70 %)
-//!             | CONTESTANT                  the figure itself, in the metric's unit
-//!     WAY     = "up" | "down" | "both" | "none"
-//!     OP      = "<=" | "<" | ">=" | ">"
+//! ```text
+//! GATE    = SUBJECT METRIC [ "." WAY ] [ "@" RIG [ "/" SETTING ] ] OP NUMBER
+//! SUBJECT = CONTESTANT "/" BASELINE     the ratio, as in the report's rows
+//!         | CONTESTANT "/limit"         the share of the physical limit that is reached (0.7 is 70 %)
+//!         | CONTESTANT                  the figure itself, in the metric's unit
+//! WAY     = "up" | "down" | "both" | "none"
+//! OP      = "<=" | "<" | ">=" | ">"
+//! ```
 //!
 //! `rust/c cpu_s_per_gb.down <= 0.35` is met if the upper end of the 95 % interval is at most 0.35. Without a way, a rig or
 //! a setting the gate holds for all that the report has, and there must be one. A void row meets nothing.
