@@ -152,35 +152,6 @@ fn each_group_alone_in_shadow_finds_nothing() {
 }
 
 #[test]
-fn every_kind_of_transport_carries_frames_on_both_sides() {
-    let lab = vendored();
-    let plain = rust_with("*=rust");
-    let kinds = [
-        ("2 connections", ClientSpec { connections: 2, ..plain.clone() }),
-        ("8 connections", ClientSpec { connections: 8, ..plain.clone() }),
-        ("half duplex", ClientSpec { connections: 4, half_duplex: true, ..plain.clone() }),
-        ("compression", ClientSpec { compress: true, ..plain.clone() }),
-        ("no encryption", ClientSpec { encrypt: false, ..plain.clone() }),
-        ("UDP acceleration", ClientSpec { udp_acceleration: true, ..plain }),
-    ];
-    for (kind, spec) in kinds {
-        for side in ["c", "rust"] {
-            let mut spec = spec.clone();
-            spec.env = vec![("CUTOVER_SWAPS".into(), format!("*={side}").into())];
-            let client = start(&lab, &spec);
-            // Frames over several connections may overtake one another; none may be lost or damaged.
-            for direction in [Direction::Up, Direction::Down] {
-                let report = lab.carry_frames(&client, direction, &FramePlan::new(FRAMES, 5)).unwrap();
-                let whole = report.received == u64::from(FRAMES) && report.lost == 0 && report.damaged == 0;
-                assert!(whole, "{kind} on {side}, {direction:?}: {report}\n{}", client.log());
-            }
-            assert_harmless(&swaps(&lab));
-            stop(client);
-        }
-    }
-}
-
-#[test]
 fn debians_unmodified_server_is_served_too() {
     let lab = lab(ServerKind::Debian);
     for spec in [untouched_c(), rust_with("*=c"), rust_with("*=rust")] {

@@ -118,7 +118,8 @@ fn keys_are_replaced_while_frames_pass() {
     let lab = lab(ServerKind::Vendored);
     let mut spec = ClientSpec { connections: 2, ..ClientSpec::cutover(bin("cutover-planted"), "*=rust") };
     spec.env.extend([("CUTOVER_PLANT".into(), "key-update".into()), ("CUTOVER_LOG".into(), "info".into())]);
-    let (client, status_before) = begin(&lab, &spec);
+    let (client, _) = begin(&lab, &spec);
+    let status_before = wait_for(&lab, &client, "the second connection", |status| status["connections"] == 2);
     assert_eq!((&status_before["path"], &status_before["path_reason"]), (&"fused".into(), &Value::Null));
     carry_all(&lab, &client, false, "keys are replaced");
     for key in ["the next key seals what is sent", "the next key opens what comes"] {
