@@ -10,7 +10,8 @@ use super::words::{figure, who};
 use crate::ab::schema::{Metric, Report, Way};
 
 const WIDTH: f64 = 960.0;
-const LEFT: f64 = 270.0;
+// As wide as the longest label, "CPU of the whole machine down, c-dispatched / c".
+const LEFT: f64 = 370.0;
 const RIGHT: f64 = 190.0;
 const TOP: f64 = 92.0;
 const ROW: f64 = 34.0;
