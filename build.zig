@@ -59,6 +59,8 @@ pub fn build(b: *std.Build) void {
     const rust_test = cargo(b, "test", &.{ "--workspace", "--no-fail-fast" });
     // Random frames each way through framing in C and in Rust: ten million both ways; without this it is a million each.
     rust_test.setEnvironmentVariable("CUTOVER_TEST_FRAMES", "5000000");
+    // End to end most tests wait for others' clocks: one more than there are processors keeps two busy.
+    rust_test.setEnvironmentVariable("RUST_TEST_THREADS", "3");
     const test_programs = b.step("test-programs", "Install the programs that the tests need");
     test_programs.dependOn(&lab_files.step);
     planted.install(b, test_programs, "cutover-planted");
