@@ -34,9 +34,10 @@ pub fn build(b: *std.Build) void {
 
     // The lab and its contestants: both builds of the client at full speed.
     const lab_files = labFiles(b);
-    for ([_]Options{ .{ .impl = .c }, .{ .impl = .rust } }) |side| {
-        Client.build(b, target, side).install(b, &lab_files.step, b.fmt("cutover-{t}", .{side.impl}));
-    }
+    const c = Client.build(b, target, .{ .impl = .c });
+    const rust = Client.build(b, target, .{ .impl = .rust });
+    c.install(b, &lab_files.step, "cutover-c");
+    rust.install(b, &lab_files.step, "cutover-rust");
     const lab = installed(b, "bin/cutover-lab", &.{&lab_files.step});
     lab.addPassthruArgs();
     b.step("lab", "Run something beside a real server: ./zigw build lab -- shell").dependOn(&lab.step);
@@ -62,7 +63,9 @@ pub fn build(b: *std.Build) void {
     // End to end most tests wait for others' clocks: one more than there are processors keeps two busy.
     rust_test.setEnvironmentVariable("RUST_TEST_THREADS", "3");
     const test_programs = b.step("test-programs", "Install the programs that the tests need");
-    test_programs.dependOn(&lab_files.step);
+    test_programs.dependOn(&testFiles(b).step);
+    c.install(b, test_programs, "cutover-c");
+    rust.install(b, test_programs, "cutover-rust");
     planted.install(b, test_programs, "cutover-planted");
     Client.build(b, target, .{ .impl = .rust, .swaps = "framing" }).install(b, test_programs, "cutover-framing");
     rust_test.step.dependOn(test_programs);
@@ -92,7 +95,7 @@ pub fn build(b: *std.Build) void {
     const zig_format = b.addFmt(.{ .paths = b.pathList(zig_files), .check = true });
     const rust_format = cargo(b, "fmt", &.{ "--all", "--check" });
     const lints = cargo(b, "clippy", &.{ "--workspace", "--all-targets", "--", "-D", "warnings" });
-    lints.step.dependOn(&lab_files.step);
+    lints.step.dependOn(test_programs);
     const ci = b.step("ci", "Run what CI runs: formatting, lints, tests");
     for ([_]*Step{ &zig_format.step, &rust_format.step, &lints.step, run_tests }) |step| ci.dependOn(step);
 }
@@ -114,28 +117,37 @@ fn cargo(b: *std.Build, command: []const u8, arguments: []const []const u8) *Ste
     return run;
 }
 
-/// The lab's own programs and the vendored server, installed; the step to depend on is the result's.
+/// SoftEther's own server, which every lab wants.
+fn serverFiles(b: *std.Build) *Step.InstallDir {
+    const arguments = [_][]const u8{ "-p", "softether-sys", "--no-default-features", "--features", "programs" };
+    return cargoPrograms(b, "server", &.{ "softether/vpnserver", "softether/vpncmd" }, &arguments, "libexec/cutover");
+}
+
+/// The lab and the A/B harness with the server beside them; the step to depend on is the result's.
 fn labFiles(b: *std.Build) *Step.InstallDir {
-    const build_lab = b.addSystemCommand(&.{"zig/build/cargo.sh"});
-    build_lab.setName("cargo build lab");
-    build_lab.setCwd(b.path("."));
-    build_lab.has_side_effects = true;
-    const programs = build_lab.addOutputDirectoryArg("programs");
-    build_lab.addArgs(&.{ "softether/vpnserver", "softether/vpncmd", "--", "--release", "-p", "softether-sys" });
-    build_lab.addArgs(&.{ "--no-default-features", "--features", "programs" });
+    const names = [_][]const u8{ "release/cutover-lab", "release/cutover-ab", "release/cutover-peer", "release/cutover-soak" };
+    const tools = cargoPrograms(b, "ab-bench", &names, &.{ "-p", "ab-bench" }, "bin");
+    tools.step.dependOn(&serverFiles(b).step);
+    return tools;
+}
 
-    // One command, so that what they share is built once.
-    const build_tools = b.addSystemCommand(&.{"zig/build/cargo.sh"});
-    build_tools.setName("cargo build ab-bench replay server");
-    build_tools.setCwd(b.path("."));
-    build_tools.has_side_effects = true;
-    const tools = build_tools.addOutputDirectoryArg("tools");
-    build_tools.addArgs(&.{ "release/cutover-lab", "release/cutover-ab", "release/cutover-peer", "release/cutover-soak" });
-    build_tools.addArgs(&.{ "release/cutover-replay", "release/cutover-vpnserver", "--", "--release" });
-    build_tools.addArgs(&.{ "-p", "ab-bench", "-p", "replay", "-p", "server" });
+/// What tests run besides the client: the server, the one on the swaps, the replay of recorded sessions.
+fn testFiles(b: *std.Build) *Step.InstallDir {
+    const names = [_][]const u8{ "release/cutover-replay", "release/cutover-vpnserver" };
+    const tools = cargoPrograms(b, "replay and server", &names, &.{ "-p", "replay", "-p", "server" }, "bin");
+    tools.step.dependOn(&serverFiles(b).step);
+    return tools;
+}
 
-    const install_programs = b.addInstallDirectory(.{ .source_dir = programs, .install_dir = .prefix, .install_subdir = "libexec/cutover" });
-    const install_tools = b.addInstallDirectory(.{ .source_dir = tools, .install_dir = .bin, .install_subdir = "" });
-    install_programs.step.dependOn(&install_tools.step);
-    return install_programs;
+/// Programs that cargo builds in the release profile, installed in a folder below the prefix.
+fn cargoPrograms(b: *std.Build, name: []const u8, files: []const []const u8, arguments: []const []const u8, folder: []const u8) *Step.InstallDir {
+    const command = b.addSystemCommand(&.{"zig/build/cargo.sh"});
+    command.setName(b.fmt("cargo build {s}", .{name}));
+    command.setCwd(b.path("."));
+    command.has_side_effects = true;
+    const directory = command.addOutputDirectoryArg("programs");
+    command.addArgs(files);
+    command.addArgs(&.{ "--", "--release" });
+    command.addArgs(arguments);
+    return b.addInstallDirectory(.{ .source_dir = directory, .install_dir = .prefix, .install_subdir = folder });
 }
