@@ -8,6 +8,9 @@ use rand::Rng;
 use softether_sys::*;
 use std::collections::VecDeque;
 use std::ffi::c_void;
+use std::io::{ErrorKind, Read};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 use std::{ptr, slice};
 
 both_sides! { session_main: fn SessionMain c_SessionMain(s: *mut SESSION) }
@@ -24,6 +27,9 @@ fn body(function: Function) -> Trace {
     trace
 }
 
+/// Turns after which a session that does not end is a failure; without traffic each waits a millisecond.
+const TURNS_MAX: usize = 100_000;
+
 /// How a session is ended in the middle of a turn.
 type End = fn(&mut SESSION);
 
@@ -38,7 +44,11 @@ struct Script {
     received: Vec<Vec<u8>>,
     /// Calls in their order, frames left out.
     calls: Vec<String>,
-    peer: Option<std::os::unix::net::UnixStream>,
+    /// The peers of the sockets, of which the first sends.
+    peers: Vec<UnixStream>,
+    /// What each peer has read, turn by turn: a socket that is full would leave frames behind, and which is full first is
+    /// a matter of time.
+    sent: Vec<Vec<u8>>,
     init_fails: bool,
     /// The turn in which getting or putting fails.
     get_fails_in: Option<usize>,
@@ -46,6 +56,19 @@ struct Script {
     /// The turn that ends the session, and how.
     end: Option<(usize, End)>,
     turn: usize,
+}
+
+impl Script {
+    /// Reads what has come to the peers.
+    fn read(&mut self) {
+        for (peer, sent) in self.peers.iter_mut().zip(&mut self.sent) {
+            match peer.read_to_end(sent) {
+                Ok(_) => (),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => (),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
 }
 
 /// # Safety
@@ -107,16 +130,17 @@ unsafe extern "C" fn put_packet(s: *mut SESSION, data: *mut c_void, size: UINT) 
 /// What happens in the middle of a turn: the peer sends something for the next one, or the session is ended.
 fn end_of_turn(s: &mut SESSION, script: &mut Script) {
     use std::io::Write;
-    if let (Some(bytes), Some(peer)) = (script.down.pop_front(), script.peer.as_mut()) {
+    if let (Some(bytes), Some(peer)) = (script.down.pop_front(), script.peers.first_mut()) {
         peer.write_all(&bytes).expect("the kernel takes a turn's bytes");
     }
+    script.read();
     script.turn += 1;
     if let Some((turn, end)) = script.end
         && script.turn >= turn
     {
         end(s);
     }
-    assert!(script.turn < 20_000, "the session does not end");
+    assert!(script.turn < TURNS_MAX, "the session does not end");
 }
 
 unsafe extern "C" fn free(s: *mut SESSION) {
@@ -134,7 +158,8 @@ impl Rig {
     fn new(sockets: usize, script: Script) -> Self {
         let connection = Connection::new(sockets);
         let mut script = Box::new(script);
-        script.peer = connection.peers.first().map(|peer| peer.try_clone().expect("a second descriptor"));
+        script.peers = connection.peers.iter().map(|peer| peer.try_clone().expect("a second descriptor")).collect();
+        script.sent = vec![Vec::new(); sockets];
         // SAFETY: the session is ours; what is made here is given back when it is dropped.
         unsafe {
             let s = &mut *connection.s;
@@ -224,9 +249,11 @@ fn ends(function: Function, trace: &mut Trace) {
 
 /// A policy ends the session of SoftEther's own client, and of nobody else.
 fn policy(function: Function, trace: &mut Trace) {
-    for is_client in [true, false] {
-        let halt: End = |s| s.Halt = u32::from(now() >= s.CurrentConnectionEstablishTime + 1500);
-        let mut rig = Rig::new(1, Script { end: Some((1, halt)), ..Script::default() });
+    let late: End = |s| s.Halt = u32::from(now() >= s.CurrentConnectionEstablishTime + 1500);
+    // The policy ends it after a second, whatever stands still meanwhile.
+    let never: End = |_| ();
+    for (is_client, end) in [(true, never), (false, late)] {
+        let mut rig = Rig::new(1, Script { end: Some((1, end)), ..Script::default() });
         // SAFETY: the rig's; a CLIENT that nothing looks at but for whether it is there.
         unsafe {
             let s = &mut *rig.connection.s;
@@ -307,7 +334,8 @@ fn frames(function: Function, trace: &mut Trace) {
         rig.run(function, &format!("{sockets} sockets, qos {use_qos}, compress {use_compress}"), trace);
         let received = rig.script.received.concat();
         trace.push(format!("received {} frames, {}", rig.script.received.len(), summary(&received)));
-        let mut sent: Vec<_> = (0..sockets).flat_map(|socket| sent_frames(&rig.connection.read(socket))).collect();
+        rig.script.read();
+        let mut sent: Vec<_> = rig.script.sent.iter().flat_map(|bytes| sent_frames(bytes)).collect();
         if sockets > 1 {
             // Which socket is the least delayed is a matter of time; the differential test of ConnectionSend holds it.
             sent.sort();
@@ -361,9 +389,12 @@ fn full_queues(function: Function, trace: &mut Trace) {
     }
 }
 
-/// A connection that is wanted and cannot be had: one attempt a second, in a thread of its own.
+/// A connection that is wanted and cannot be had: one attempt a second, in a thread of its own, until two have failed.
 fn additional_connection(function: Function, trace: &mut Trace) {
-    let halt: End = |s| s.Halt = u32::from(now() >= s.CurrentConnectionEstablishTime + 1600);
+    let halt: End = |s| {
+        // SAFETY: the session's connection, which another thread counts in.
+        s.Halt = u32::from(unsafe { (&raw const (*s.Connection).AdditionalConnectionFailedCounter).read_volatile() } >= 2);
+    };
     let mut rig = Rig::new(1, Script { end: Some((1, halt)), ..Script::default() });
     // SAFETY: the rig's; nothing listens on port 1 of this machine.
     unsafe {
@@ -374,9 +405,14 @@ fn additional_connection(function: Function, trace: &mut Trace) {
         }
         c.ServerPort = 1;
         s.MaxConnection = 3;
+        let begun = Instant::now();
         rig.run(function, "additional connection", trace);
+        trace.push(format!("a second between two: {}", begun.elapsed() >= Duration::from_secs(1)));
+        // Where an attempt takes long, the next is on its way already.
         let c = &*rig.connection.c;
-        trace.push(format!("{} failed, {} counted", c.AdditionalConnectionFailedCounter, Count(c.CurrentNumConnection)));
+        while Count(c.CurrentNumConnection) > 2 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
