@@ -15,7 +15,8 @@ mod socket;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -85,12 +86,12 @@ pub fn carry(
         Direction::Down => (server, client),
     };
     let mut checker = Checker::new(pattern.clone(), plan.count);
-    let arrived = AtomicU64::new(0);
+    let flight = Flight::default();
     let all_sent = AtomicBool::new(false);
     let started = Instant::now();
     thread::scope(|scope| {
-        let receiving = scope.spawn(|| receive_all(receiver, &mut checker, &arrived, &all_sent));
-        let sent = send_all(sender, plan, &pattern, &arrived);
+        let receiving = scope.spawn(|| receive_all(receiver, &mut checker, &flight, &all_sent));
+        let sent = send_all(sender, plan, &pattern, &flight);
         all_sent.store(true, Ordering::Release);
         let received = receiving.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         sent.and(received)
@@ -113,7 +114,7 @@ fn introduce(client: &PacketSocket, server: &PacketSocket, pattern: &Pattern) ->
         let mut last_arrival = Instant::now();
         while !unknown.is_empty() && last_arrival.elapsed() < INTRODUCTION_PATIENCE {
             if let Some(length) = client.receive(&mut buffer)?
-                && let Claim::Introduction(low) = pattern.number(&buffer[..length.min(buffer.len())], 0)
+                && let Claim::Introduction(low) = pattern.claim(&buffer[..length.min(buffer.len())])
             {
                 unknown.remove(&low);
                 last_arrival = Instant::now();
@@ -125,21 +126,56 @@ fn introduce(client: &PacketSocket, server: &PacketSocket, pattern: &Pattern) ->
     Ok(())
 }
 
+/// The frames on the way, as far as sender and receiver know.
+#[derive(Default)]
+struct Flight(Mutex<Counted>);
+
+/// Frames before `first` do not count any more: they have arrived, or are taken for lost. Should one of these arrive after
+/// all, it makes no room for another: otherwise each pause of the machine would widen the window for good.
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    first: u32,
+    arrived: u32,
+}
+
+impl Flight {
+    fn lock(&self) -> MutexGuard<'_, Counted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn arrive(&self, number: u32) {
+        let mut counted = self.lock();
+        counted.arrived += u32::from(number >= counted.first);
+    }
+
+    /// How many are on the way when `sent` have been sent, and how many have arrived.
+    fn count(&self, sent: u32) -> (u32, u32) {
+        let Counted { first, arrived } = *self.lock();
+        ((sent - first).saturating_sub(arrived), arrived)
+    }
+
+    /// Takes those on the way for lost.
+    fn write_off(&self, sent: u32) {
+        *self.lock() = Counted { first: sent, arrived: 0 };
+    }
+}
+
 /// Sends frame after frame while fewer than `window` are on the way.
-fn send_all(sender: &PacketSocket, plan: &FramePlan, pattern: &Pattern, arrived: &AtomicU64) -> io::Result<()> {
+fn send_all(sender: &PacketSocket, plan: &FramePlan, pattern: &Pattern, flight: &Flight) -> io::Result<()> {
     let mut frame = Vec::with_capacity(FRAME_SIZE_MAX);
-    let mut written_off = 0;
     for number in 0..plan.count {
-        let mut seen = arrived.load(Ordering::Acquire);
+        let (mut on_way, mut seen) = flight.count(number);
         let mut seen_at = Instant::now();
-        while u64::from(number) >= seen + written_off + u64::from(plan.window.max(1)) {
+        while on_way >= plan.window.max(1) {
             // Asleep, because whoever carries the frames wants the processor.
             thread::sleep(WINDOW_POLL);
-            let now_seen = arrived.load(Ordering::Acquire);
-            if now_seen != seen {
-                (seen, seen_at) = (now_seen, Instant::now());
+            let before = seen;
+            (on_way, seen) = flight.count(number);
+            if seen != before {
+                seen_at = Instant::now();
             } else if seen_at.elapsed() >= STALL {
-                written_off = u64::from(number).saturating_sub(seen);
+                flight.write_off(number);
+                break;
             }
         }
         pattern.write(number, &mut frame);
@@ -152,7 +188,7 @@ fn send_all(sender: &PacketSocket, plan: &FramePlan, pattern: &Pattern, arrived:
 fn receive_all(
     receiver: &PacketSocket,
     checker: &mut Checker,
-    arrived: &AtomicU64,
+    flight: &Flight,
     all_sent: &AtomicBool,
 ) -> io::Result<()> {
     // Longer than any frame, so that one that has grown on the way is seen to have grown.
@@ -160,12 +196,33 @@ fn receive_all(
     let mut last_arrival = Instant::now();
     while !checker.is_complete() {
         if let Some(length) = receiver.receive(&mut buffer)? {
-            checker.accept(&buffer[..length.min(buffer.len())]);
-            arrived.fetch_add(1, Ordering::Release);
+            if let Some(number) = checker.accept(&buffer[..length.min(buffer.len())]) {
+                flight.arrive(number);
+            }
             last_arrival = Instant::now();
         } else if all_sent.load(Ordering::Acquire) && last_arrival.elapsed() >= LATE_MAX {
             break;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_for_lost_and_arrives_does_not_widen_the_window() {
+        let flight = Flight::default();
+        (0..10).for_each(|number| flight.arrive(number));
+        assert_eq!(flight.count(42), (32, 10));
+        flight.write_off(42);
+        assert_eq!(flight.count(74), (32, 0));
+        (10..42).for_each(|number| flight.arrive(number));
+        assert_eq!(flight.count(74), (32, 0), "the late ones");
+        (42..74).for_each(|number| flight.arrive(number));
+        assert_eq!(flight.count(74), (0, 32));
+        flight.arrive(73);
+        assert_eq!(flight.count(74).0, 0, "a duplicate");
+    }
 }

@@ -10,8 +10,8 @@
 //! | 14..18 | n, big-endian                                                  |
 //! | 18..   | bytes of a generator seeded by plan and n                      |
 //!
-//! A frame may end anywhere from byte 14 on. One that is too short to hold its number is told by the eight bits in
-//! the address: its number is the one nearest to the newest seen.
+//! A frame may end anywhere from byte 14 on. One that is too short to hold its number is told by its length and the eight
+//! bits in the address: it is the nearest to the newest seen of those that are so and have not come.
 //!
 //! Why these addresses: SoftEther's hub lets a client that is no bridge use hardly more than its own address, and it
 //! floods frames to unknown addresses, within limits: of more than 32 a second it drops some (`CheckBroadcastStorm`).
@@ -72,6 +72,8 @@ pub struct Pattern {
 pub enum Claim {
     /// A frame of this plan.
     Number(u32),
+    /// A frame of this plan that is too short for its number: the last eight bits of it.
+    LowBits(u8),
     /// One that made an address known; its place among them.
     Introduction(u8),
     /// A frame of another plan or to or from another client.
@@ -139,9 +141,9 @@ impl Pattern {
         frame.truncate(size);
     }
 
-    /// Which frame of this plan these bytes claim to be, when `newest` is the highest number seen so far.
+    /// Which frame of this plan these bytes claim to be.
     #[must_use]
-    pub fn number(&self, frame: &[u8], newest: u32) -> Claim {
+    pub fn claim(&self, frame: &[u8]) -> Claim {
         let (Some(to), Some(from)) = (frame.get(0..6), frame.get(6..12)) else {
             return Claim::Unreadable;
         };
@@ -159,22 +161,12 @@ impl Pattern {
         match number {
             Some(INTRODUCTION) => Claim::Introduction(*low),
             Some(number) => Claim::Number(number),
-            None => Claim::Number(nearest(newest, *low)),
+            None => Claim::LowBits(*low),
         }
     }
 
     fn server_address(&self, number: u32) -> MacAddress {
         [0x06, b'C', b'u', b't', self.tag, number.to_le_bytes()[0]]
-    }
-}
-
-/// The number nearest to `newest` whose low eight bits are `low`.
-fn nearest(newest: u32, low: u8) -> u32 {
-    let ahead = low.wrapping_sub(newest.to_le_bytes()[0]);
-    let behind = u32::from(ahead.wrapping_neg());
-    match newest.checked_add(u32::from(ahead)) {
-        Some(number) if ahead <= 128 || behind > newest => number,
-        _ => newest - behind,
     }
 }
 
@@ -190,32 +182,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_frames_are_told_by_their_addresses() {
-        let plan = FramePlan { sizes: FrameSizes::new(14, 17), ..FramePlan::new(5000, 1) };
-        let mut frame = Vec::new();
-        for direction in [Direction::Up, Direction::Down] {
-            let pattern = Pattern::new(&plan, direction, [2; 6]);
-            for number in [0, 1, 31, 255, 256, 1500, 4999, u32::MAX - 600] {
-                pattern.write(number, &mut frame);
-                for newest in [number.saturating_sub(128), number.saturating_sub(1), number, number + 1, number + 127] {
-                    assert_eq!(pattern.number(&frame, newest), Claim::Number(number), "newest {newest}");
-                }
-            }
-        }
-    }
-
-    #[test]
     fn introductions_and_frames_of_another_client_are_told_apart() {
         let plan = FramePlan::new(500, 1);
         for direction in [Direction::Up, Direction::Down] {
             let (ours, theirs) = (Pattern::new(&plan, direction, [2; 6]), Pattern::new(&plan, direction, [4; 6]));
             for (low, introduction) in (0..=u8::MAX).zip(ours.introductions()) {
-                assert_eq!(ours.number(&introduction, 0), Claim::Introduction(low));
-                assert_eq!(theirs.number(&introduction, 0), Claim::OtherPlan);
+                assert_eq!(ours.claim(&introduction), Claim::Introduction(low));
+                assert_eq!(theirs.claim(&introduction), Claim::OtherPlan);
             }
             let mut frame = Vec::new();
             theirs.write(7, &mut frame);
-            assert_eq!(ours.number(&frame, 0), Claim::OtherPlan);
+            assert_eq!(ours.claim(&frame), Claim::OtherPlan);
         }
     }
 
@@ -227,14 +204,5 @@ mod tests {
         let [small, middle, full] = [64, 576, 1514].map(count);
         assert_eq!(small + middle + full, 12_000);
         assert!((6_800..7_200).contains(&small) && (3_800..4_200).contains(&middle), "{small} {middle} {full}");
-    }
-
-    #[test]
-    fn nearest_stays_in_range() {
-        assert_eq!(nearest(0, 255), 255);
-        assert_eq!(nearest(0, 0), 0);
-        assert_eq!(nearest(512, 255), 511);
-        assert_eq!(nearest(u32::MAX, 255), u32::MAX);
-        assert_eq!(nearest(u32::MAX, 0), u32::MAX - 255);
     }
 }

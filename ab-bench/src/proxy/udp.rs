@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags};
+use nix::sys::socket::{setsockopt, sockopt};
 
 use super::tcp::wait;
 use super::{Datagrams, FaultSpec, PATIENCE, Shared};
@@ -17,6 +18,9 @@ use crate::frames::Direction;
 const FLOWS_MAX: usize = 64;
 /// Datagrams that are taken from one socket before another has its turn.
 const TURN_MAX: usize = 64;
+
+/// Room for what comes while the proxy gets no processor: it loses what it is told to lose, and no more.
+const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
 
 /// A client's socket as the server sees it.
 struct Flow {
@@ -39,9 +43,7 @@ pub(super) fn relay(
         return Ok(());
     }
     enter()?;
-    for listener in &listeners {
-        listener.set_nonblocking(true)?;
-    }
+    listeners.iter().try_for_each(prepare)?;
     let mut relay = Relay { listeners, server, flows: Vec::new(), spec: shared.spec(), changes: 0 };
     while !shared.shall_stop() {
         relay.follow(shared);
@@ -103,7 +105,7 @@ impl Relay {
         }
         let upstream = UdpSocket::bind(SocketAddr::new(self.server, 0))?;
         upstream.connect((self.server, self.listeners[listener].local_addr()?.port()))?;
-        upstream.set_nonblocking(true)?;
+        prepare(&upstream)?;
         let [up, down] = [Direction::Up, Direction::Down].map(|direction| Datagrams::new(&self.spec, direction));
         self.flows.push(Flow { client, listener, upstream, up, down });
         Ok(self.flows.len() - 1)
@@ -129,6 +131,13 @@ impl Relay {
         let mut ready: Vec<PollFd<'_>> = sockets.map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN)).collect();
         wait(&mut ready, next.map_or(PATIENCE, |next| next.saturating_sub(shared.now())))
     }
+}
+
+fn prepare(socket: &UdpSocket) -> io::Result<()> {
+    // Without root as much as anybody may have.
+    setsockopt(socket, sockopt::RcvBufForce, &RECEIVE_BUFFER_BYTES)
+        .or_else(|_| setsockopt(socket, sockopt::RcvBuf, &RECEIVE_BUFFER_BYTES))?;
+    socket.set_nonblocking(true)
 }
 
 fn take(datagrams: &mut Datagrams, datagram: &[u8], shared: &Shared) {
