@@ -4,7 +4,8 @@
 //! swap left on C: its distance to `c` is the price of being able to switch.
 //!
 //! With `CUTOVER_COUNT=N` nothing is timed: each row does its work N times inside [`cutover_count_row`] and prints its
-//! name, so that callgrind can count instructions and allocations row by row (`cutover-ab micro` does that).
+//! name, so that callgrind can count instructions and allocations row by row (`cutover-ab micro` does that);
+//! `CUTOVER_COUNT_ONLY` is part of the names of those that are wanted.
 
 use criterion::{BenchmarkId, Criterion, criterion_main};
 
@@ -68,10 +69,10 @@ macro_rules! lines {
             criterion.final_summary();
         }
 
-        fn count(times: u32) {
+        fn count(times: u32, only: &str) {
             $(
                 #[cfg($name)]
-                {
+                if stringify!($name).contains(only) {
                     use differential::$name::{C, DISPATCHER, RUST, work};
                     for (side, function) in [("c", C), ("rust", RUST), ("dispatched", DISPATCHER)] {
                         let mut work = work(function);
@@ -101,7 +102,7 @@ extern "Rust" fn cutover_count_row(work: &mut dyn FnMut(), times: u32) {
 fn swaps() {
     support::start();
     match std::env::var("CUTOVER_COUNT").map(|times| times.parse()) {
-        Ok(Ok(times)) => count(times),
+        Ok(Ok(times)) => count(times, &std::env::var("CUTOVER_COUNT_ONLY").unwrap_or_default()),
         Ok(Err(error)) => panic!("CUTOVER_COUNT is no number: {error}"),
         Err(_) => time(),
     }

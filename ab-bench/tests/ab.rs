@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ab_bench::ab::schema::{Metric, Phase, Report, Workload};
 use nix::sys::signal::{Signal, kill};
@@ -43,11 +43,16 @@ fn mistakes_are_said_in_one_line() {
     }
 }
 
-/// Runs it with few and short rounds; `interrupt_after` says when a person loses patience.
-fn run(arguments: &[&str], interrupt_after: Option<Duration>) -> (Option<i32>, String) {
+/// Runs it with few and short rounds. A person loses patience when so many visits are done and reported, if a number is given.
+fn run(arguments: &[&str], out: &Path, interrupt_after: Option<usize>) -> (Option<i32>, String) {
     let child = cutover_ab(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    if let Some(patience) = interrupt_after {
-        thread::sleep(patience);
+    if let Some(visits) = interrupt_after {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let done =
+            || fs::read(out.join("report.json")).ok().and_then(|json| serde_json::from_slice::<Report>(&json).ok());
+        while done().is_none_or(|report| report.visits_done < visits) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(50));
+        }
         kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
     }
     let output = child.wait_with_output().unwrap();
@@ -69,7 +74,7 @@ fn a_failing_contestant_and_an_interruption_leave_a_report_that_can_be_resumed()
     let arguments = ["--bin", "c=/bin/false", "--contestants", "c,official", "--server", "debian", "--rig", "real"];
     let short =
         ["--rounds", "2", "--seconds", "1", "--metrics", "goodput_gbit_per_s,rtt_idle_p50_us", "--out", out_text];
-    let (code, printed) = run(&[&arguments[..], &short].concat(), Some(Duration::from_secs(35)));
+    let (code, printed) = run(&[&arguments[..], &short].concat(), &out, Some(3));
     assert_eq!(code, Some(1), "{printed}");
     assert!(printed.contains("c FAILED in the warm-up") && printed.contains("Interrupted "), "{printed}");
     assert!(printed.contains(&format!("--resume {out_text}")), "{printed}");
@@ -85,7 +90,7 @@ fn a_failing_contestant_and_an_interruption_leave_a_report_that_can_be_resumed()
     assert!(fs::read_to_string(out.join("report.svg")).unwrap().contains("</svg>"));
 
     // The failure keeps the code at 1.
-    let (code, printed) = run(&["--resume", out_text], None);
+    let (code, printed) = run(&["--resume", out_text], &out, None);
     assert_eq!(code, Some(1), "{printed}");
     let whole = read(&out);
     assert!(whole.complete, "{printed}");
@@ -94,7 +99,7 @@ fn a_failing_contestant_and_an_interruption_leave_a_report_that_can_be_resumed()
     assert_eq!((of(Phase::WarmUp), of(Phase::Aa), of(Phase::Ab)), (3, 2 * 2 * 3, 2 * 3), "three ways each");
     let probed = whole.runs.iter().filter(|run| run.workload == Workload::RttIdle && run.rtt.is_some());
     assert!(probed.count() > 0);
-    let (_, printed) = run(&["--resume", out_text], None);
+    let (_, printed) = run(&["--resume", out_text], &out, None);
     assert!(printed.contains("it is complete"), "{printed}");
 }
 
@@ -105,7 +110,7 @@ fn the_peer_and_every_workload() {
     let _ = fs::remove_dir_all(&out);
     let all = Metric::ALL.iter().map(|metric| metric.name()).collect::<Vec<_>>().join(",");
     let short = ["--contestants", "official", "--rig", "peer", "--rounds", "2", "--seconds", "1", "--metrics"];
-    let (code, printed) = run(&[&short[..], &[&all[..], "--out", out.to_str().unwrap()]].concat(), None);
+    let (code, printed) = run(&[&short[..], &[&all[..], "--out", out.to_str().unwrap()]].concat(), &out, None);
     assert_eq!(code, Some(0), "{printed}");
     let report = read(&out);
     assert!(report.failures.is_empty() && report.notes.is_empty(), "{printed}");

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use ab_bench::ab::schema::Report;
+use ab_bench::ab::schema::{Report, Run, Setting};
 use ab_bench::report::html;
 use sample::{full, report};
 use serde::Deserialize;
@@ -150,10 +150,16 @@ fn a_full_report_is_laid_out_at_every_width_in_light_and_dark() {
     look_and_check(&full(), "full", &plots);
 }
 
-/// What a first `--quick` run gives: nothing but bulk.
+/// Nothing but bulk, over two settings.
 #[test]
 fn a_small_report_is_laid_out_too() {
-    look_and_check(&report(&[("c", 2.0, 2.0), ("rust", 0.8, 2.6)], 6, 0.05, 1), "small", &[("ratios", 1), ("cpu", 2)]);
+    let mut small = report(&[("c", 2.0, 2.0), ("rust", 0.8, 2.6)], 6, 0.05, 1);
+    let id = "connections=8";
+    let more: Vec<_> = small.runs.iter().map(|run| Run { setting: id.into(), ..run.clone() }).collect();
+    small.runs.extend(more);
+    small.settings.push(Setting { id: id.into(), connections: 8, ..small.settings[0].clone() });
+    small.compare();
+    look_and_check(&small, "small", &[("ratios", 1), ("cpu", 2), ("sweep", 4)]);
 }
 
 #[test]

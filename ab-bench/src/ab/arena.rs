@@ -1,7 +1,7 @@
 //! The measurement as a whole: who is visited where and when, and what becomes of failures and interruptions.
 //!
 //! A place is a rig with a setting. In each place:
-//!  1. The warm-up visits every contestant once. Who fails here is left out; the first who does not is the baseline.
+//!  1. The warm-up visits every contestant once, for bulk. Who fails here is left out; the first who does not is the baseline.
 //!  2. The A/A rounds visit the baseline twice.
 //!  3. The A/B rounds visit everybody once.
 //!  4. The counted visits, one per contestant, count system calls and allocations and time nothing.
@@ -14,7 +14,7 @@ use std::time::Instant;
 use super::Contestant;
 use super::facts;
 use super::instruments::Instruments;
-use super::plan::{Job, in_order, orders};
+use super::plan::{Job, in_order, orders, warm_up};
 use super::schema::{AGAIN, Disturbance, Effort, Failure, Load, Metric, Phase, RejectedPair, Report, Run, Setting};
 use super::setting::DEFAULT_SETTING;
 use super::visit::{Visited, Visitor};
@@ -299,7 +299,10 @@ impl<'a> Arena<'a> {
             phase: visit.phase,
             round: visit.round,
         };
-        let jobs = in_order(&self.options.jobs, visit.phase == Phase::Counted, visit.round);
+        let jobs = match visit.phase {
+            Phase::WarmUp => warm_up(&self.options.jobs),
+            phase => in_order(&self.options.jobs, phase == Phase::Counted, visit.round),
+        };
         match visitor.visit(contestant, &jobs) {
             Ok(_) if is_repeated => {}
             Ok(Visited { runs, observed }) => {

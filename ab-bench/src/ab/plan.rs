@@ -82,6 +82,19 @@ pub(super) fn in_order(jobs: &[Job], counted: bool, round: u32) -> Vec<Job> {
     jobs
 }
 
+/// The jobs of a warm-up visit: bulk, which warms everything up and says what load the baseline can carry; if that is not
+/// wanted, what is.
+pub(super) fn warm_up(jobs: &[Job]) -> Vec<Job> {
+    let has = |workload| jobs.iter().any(|job| job.workload == workload);
+    if has(Workload::Bulk) {
+        jobs.iter().copied().filter(|job| job.workload == Workload::Bulk).collect()
+    } else if has(Workload::RttLoad) {
+        jobs_of(&[Workload::Bulk], &[Way::Up, Way::Down])
+    } else {
+        in_order(jobs, false, 1)
+    }
+}
+
 /// How long everything may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Budget {
@@ -101,20 +114,28 @@ pub(super) const SHORT_RUN_S: f64 = 1.0;
 const RUN_S: std::ops::RangeInclusive<f64> = 1.0..=8.0;
 
 impl Budget {
-    /// The effort that fits: so many contestants in a round, in so many places (rigs times settings), with these jobs.
+    /// The effort that fits: so many contestants in a round, in so many places (rigs times settings), with these jobs; and
+    /// with so many rounds, if a number is asked for.
     #[must_use]
-    pub fn effort(self, contestants: usize, places: usize, jobs: &[Job]) -> Effort {
+    pub fn effort(self, contestants: usize, places: usize, jobs: &[Job], asked: Option<u32>) -> Effort {
         let (name, budget_s, aa_rounds, rounds) = match self {
-            Self::Quick => ("quick", 105.0, 6, 6),
+            // Eight rounds, so that the test still can show something if two are disturbed.
+            Self::Quick => ("quick", 105.0, 6, 8),
             Self::Full => ("full", 830.0, 4, 6),
         };
+        // Orders come in twos.
+        let asked = asked.map(|rounds| rounds.next_multiple_of(2));
+        let name = if asked.is_some() { "own" } else { name };
+        let (aa_rounds, rounds) = (asked.unwrap_or(aa_rounds), asked.unwrap_or(rounds));
         let (contestants, places) = (contestants.max(1) as f64, places.max(1) as f64);
         let timed: Vec<&Job> = jobs.iter().filter(|job| job.workload != Workload::Counted).collect();
         let weight: f64 = timed.iter().map(|job| job.weight()).sum::<f64>().max(1.0);
         // A counted run takes at most a second.
         let counted_s = (jobs.len() - timed.len()) as f64 * (1.0 + JOB_OVERHEAD_S) + VISIT_OVERHEAD_S;
-        let visits = 2.0 * f64::from(aa_rounds) + contestants * f64::from(rounds + 1);
-        let overhead_s = visits * (VISIT_OVERHEAD_S + timed.len() as f64 * JOB_OVERHEAD_S) + contestants * counted_s;
+        let warm_up_s = warm_up(jobs).len() as f64 * (SHORT_RUN_S + JOB_OVERHEAD_S) + VISIT_OVERHEAD_S;
+        let visits = 2.0 * f64::from(aa_rounds) + contestants * f64::from(rounds);
+        let overhead_s =
+            visits * (VISIT_OVERHEAD_S + timed.len() as f64 * JOB_OVERHEAD_S) + contestants * (warm_up_s + counted_s);
         let run_s = (budget_s / places - overhead_s) / (visits * weight);
         // iperf3 knows whole seconds only.
         let seconds_per_run = run_s.clamp(*RUN_S.start(), *RUN_S.end()).floor();
@@ -167,15 +188,27 @@ mod tests {
             (4, 1, Budget::Full, 900.0, full_jobs()),
             (4, 2, Budget::Full, 900.0, full_jobs()),
         ] {
-            let effort = budget.effort(contestants, places, &jobs);
+            let effort = budget.effort(contestants, places, &jobs, None);
             let timed: Vec<Job> = in_order(&jobs, false, 0);
-            let visits = f64::from(2 * effort.aa_rounds) + contestants as f64 * f64::from(effort.rounds + 1);
-            let visit_s = timed.iter().map(|job| job.weight() * effort.seconds_per_run + JOB_OVERHEAD_S).sum::<f64>();
-            let all_s = visits * (visit_s + VISIT_OVERHEAD_S) * places as f64;
+            let visits = f64::from(2 * effort.aa_rounds) + contestants as f64 * f64::from(effort.rounds);
+            let visit_s = |jobs: &[Job], seconds: f64| {
+                jobs.iter().map(|job| job.weight() * seconds + JOB_OVERHEAD_S).sum::<f64>() + VISIT_OVERHEAD_S
+            };
+            let once_s = visit_s(&warm_up(&jobs), SHORT_RUN_S) + visit_s(&in_order(&jobs, true, 0), SHORT_RUN_S);
+            let all_s =
+                (visits * visit_s(&timed, effort.seconds_per_run) + contestants as f64 * once_s) * places as f64;
             assert!(all_s <= limit_s, "{contestants} {effort:?}: {all_s}");
             assert_eq!((effort.rounds % 2, effort.aa_rounds % 2), (0, 0));
             assert!(effort.seconds_per_run >= 1.0 && effort.seconds_per_run.fract() == 0.0, "{effort:?}");
         }
+    }
+
+    #[test]
+    fn more_rounds_are_shorter() {
+        let effort = |asked| Budget::Full.effort(2, 1, &jobs_for(&[Metric::CpuSPerGb]), asked);
+        let (few, many) = (effort(None), effort(Some(15)));
+        assert_eq!((many.rounds, many.aa_rounds, &many.name[..]), (16, 16, "own"));
+        assert!(many.seconds_per_run < few.seconds_per_run, "{few:?} {many:?}");
     }
 
     #[test]
@@ -185,6 +218,16 @@ mod tests {
         let bulk = [Way::Up, Way::Down, Way::Both].map(|way| (Workload::Bulk, way));
         assert_eq!(all, [&[(Workload::Idle, Way::None)][..], &bulk].concat());
         assert!(jobs_for(&[Metric::ConnectS]).is_empty(), "every visit connects");
+    }
+
+    #[test]
+    fn the_warm_up_finds_the_load() {
+        let ways = |metrics: &[Metric]| {
+            warm_up(&jobs_for(metrics)).iter().map(|job| (job.workload, job.way)).collect::<Vec<_>>()
+        };
+        assert_eq!(warm_up(&full_jobs()).len(), 3, "bulk, three ways");
+        assert_eq!(ways(&[Metric::RttLoadP99Us]), [(Workload::Bulk, Way::Up), (Workload::Bulk, Way::Down)]);
+        assert_eq!(ways(&[Metric::RttIdleP50Us, Metric::SyscallsPerFrame]), [(Workload::RttIdle, Way::None)]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use ab_bench::ab::schema::{Metric, Phase, Report, Setting};
 use ab_bench::ab::{self, Budget, Mix, Observer, Options, Progress};
@@ -96,6 +97,9 @@ struct Arguments {
     judgement: Judgement,
 }
 
+/// Where no progress bar can be drawn, a line is written about so often.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum RigName {
     Real,
@@ -165,10 +169,11 @@ fn compare(arguments: Arguments) -> Result<ExitCode, String> {
     fs::create_dir_all(out).map_err(|error| format!("cannot create {}: {error}", out.display()))?;
 
     let stop = stop_flag()?;
+    eprintln!("timing the machine’s parts by themselves (some seconds)");
     // The parts cost the same beside whichever far end; at least one rig is measured.
     let calibrated_beside = options.rigs.first().copied().unwrap_or_default();
     let costs = Costs::measure_in_new_lab(calibrated_beside).map_err(|error| error.to_string())?;
-    let mut watcher = Watcher { stop, bar: progress_bar(), out: out.clone(), trouble: None };
+    let mut watcher = Watcher { stop, bar: progress_bar(), said: Instant::now(), out: out.clone(), trouble: None };
     let mut report = ab::run(&options, so_far, &mut watcher).map_err(|error| error.to_string())?;
     watcher.bar.finish_and_clear();
     if let Some(trouble) = watcher.trouble {
@@ -178,7 +183,11 @@ fn compare(arguments: Arguments) -> Result<ExitCode, String> {
     if report.complete {
         add_profiles(&mut report, &options, &arguments);
         if arguments.micro {
-            report.micro = cli::run_micro(None)?.rows;
+            // What was measured over many minutes is not given up for what cannot be built.
+            match cli::run_micro(None) {
+                Ok(micro) => report.micro = micro.rows,
+                Err(error) => report.notes.push(format!("no swap by itself: {error}")),
+            }
         }
     }
     let code = cli::conclude(&mut report, out, &arguments.judgement)?;
@@ -220,9 +229,9 @@ fn add_profiles(report: &mut Report, options: &Options, arguments: &Arguments) {
     match profile::run(*server, server.rig(), &subjects, want, &arguments.out) {
         Ok(profiles) => {
             report.profiles = profiles.profiles;
-            profiles.failures.iter().for_each(|failure| eprintln!("cutover-ab: no profile: {failure}"));
+            report.notes.extend(profiles.failures.iter().map(|failure| format!("no profile of {failure}")));
         }
-        Err(error) => eprintln!("cutover-ab: no profiles: {error}"),
+        Err(error) => report.notes.push(format!("no profiles: {error}")),
     }
 }
 
@@ -258,13 +267,9 @@ fn options(arguments: &Arguments, command: Vec<String>) -> Result<Options, Strin
     };
     let settings = settings(&arguments.sweeps)?;
     let budget = if arguments.quick { Budget::Quick } else { Budget::Full };
-    let mut effort = budget.effort(contestants.len(), rigs.len() * settings.len(), &jobs);
-    if let Some(rounds) = arguments.rounds {
-        effort.rounds = rounds.next_multiple_of(2);
-        effort.aa_rounds = effort.rounds;
-    }
-    effort.seconds_per_run = arguments.seconds.map_or(effort.seconds_per_run, f64::from);
-    if arguments.rounds.is_some() || arguments.seconds.is_some() {
+    let mut effort = budget.effort(contestants.len(), rigs.len() * settings.len(), &jobs, arguments.rounds);
+    if let Some(seconds) = arguments.seconds {
+        effort.seconds_per_run = f64::from(seconds);
         effort.name = "own".into();
     }
     Ok(Options { contestants, rigs, settings, jobs, effort, seed: arguments.seed, command })
@@ -307,6 +312,8 @@ fn check_same(options: &Options, so_far: &Report) -> Result<(), String> {
 struct Watcher {
     stop: Arc<AtomicBool>,
     bar: ProgressBar,
+    /// When a line about the progress was last written, where no bar can be drawn.
+    said: Instant,
     out: PathBuf,
     trouble: Option<String>,
 }
@@ -316,12 +323,17 @@ impl Observer for Watcher {
         self.bar.set_length(progress.of as u64);
         self.bar.set_position(progress.done as u64);
         let part = match progress.phase {
-            Phase::WarmUp => "warm-up".into(),
+            Phase::WarmUp => "warm-up".to_owned(),
             Phase::Aa => format!("A/A {}", progress.round),
             Phase::Ab => format!("round {}", progress.round),
             Phase::Counted => "counting".into(),
         };
         self.bar.set_message(format!("{part}, {}", progress.contestant));
+        if !std::io::stderr().is_terminal() && self.said.elapsed() >= SILENCE_MAX {
+            self.said = Instant::now();
+            let (done, of, left_s) = (progress.done, progress.of, self.bar.eta().as_secs());
+            eprintln!("{done} of {of} visits, about {left_s} s left: {part}, {}", progress.contestant);
+        }
         self.trouble.is_none() && !self.stop.load(Ordering::Relaxed)
     }
 
@@ -371,16 +383,16 @@ fn progress_bar() -> ProgressBar {
         bar.set_style(style);
     }
     if !std::io::stderr().is_terminal() {
-        eprintln!("measuring; the table comes when it is done");
+        eprintln!("measuring; the table comes at the end");
     }
     bar
 }
 
 /// Writes report.json whole or not at all.
 fn write_json(report: &Report, dir: &Path) -> Result<(), String> {
-    let json = serde_json::to_string_pretty(report).map_err(|error| format!("cannot write the report: {error}"))?;
+    let json = report::json(report).map_err(|error| format!("cannot write the report: {error}"))?;
     let (new, path) = (dir.join("report.json.new"), dir.join("report.json"));
-    fs::write(&new, json + "\n")
+    fs::write(&new, json)
         .and_then(|()| fs::rename(&new, &path))
         .map_err(|error| format!("cannot write {}: {error}", path.display()))
 }

@@ -23,7 +23,8 @@ pub(super) struct Counts {
     pub allocations: f64,
 }
 
-pub(super) fn count(bench: &Path, dir: &Path, times: u32) -> io::Result<Vec<Counts>> {
+/// Counts the rows of the swaps whose name contains `only`.
+pub(super) fn count(bench: &Path, dir: &Path, times: u32, only: &str) -> io::Result<Vec<Counts>> {
     let parts = dir.join("callgrind");
     let _ = std::fs::remove_dir_all(&parts);
     std::fs::create_dir_all(&parts)?;
@@ -31,7 +32,7 @@ pub(super) fn count(bench: &Path, dir: &Path, times: u32) -> io::Result<Vec<Coun
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", &format!("--toggle-collect={FUNCTION}"), &format!("--dump-after={FUNCTION}")]);
     command.arg(format!("--callgrind-out-file={}", parts.join("part").display())).arg(bench);
-    command.env("CUTOVER_COUNT", times.to_string()).stdin(Stdio::null());
+    command.env("CUTOVER_COUNT", times.to_string()).env("CUTOVER_COUNT_ONLY", only).stdin(Stdio::null());
     let output = command.output().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => io::Error::other("`valgrind` is missing: install it with `apt install valgrind`"),
         _ => error,

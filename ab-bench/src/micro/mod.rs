@@ -15,10 +15,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::ab::SWAPS;
 use crate::ab::schema::MicroRow;
 
 /// Times that a row's work is done under callgrind.
 const COUNT: u32 = 100;
+
+/// What criterion takes for the three sides of a swap, with what it computes.
+const SECONDS_PER_SWAP: f64 = 2.7;
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -76,7 +80,10 @@ pub fn run(options: &Options) -> Result<Micro, MicroError> {
     std::fs::create_dir_all(&options.dir).map_err(io("make the directory for results"))?;
     eprintln!("micro: building the bench of the swaps");
     let bench = build(&options.checkout)?;
-    eprintln!("micro: timing every swap (about a minute)");
+    let only = options.filter.as_deref().unwrap_or_default();
+    let swaps = SWAPS.iter().filter(|swap| swap.contains(only)).count();
+    let minutes = (swaps as f64 * SECONDS_PER_SWAP / 60.0).ceil();
+    eprintln!("micro: timing {swaps} swaps on C, on Rust and dispatched (about {minutes} min)");
     time(&bench, options)?;
     let mut rows = criterion::read(&options.dir).map_err(io("read criterion's results"))?;
     if let Some(filter) = &options.filter {
@@ -86,7 +93,7 @@ pub fn run(options: &Options) -> Result<Micro, MicroError> {
         return Err(MicroError::NoSuchBench(options.filter.clone().unwrap_or_default()));
     }
     eprintln!("micro: counting instructions and allocations (callgrind)");
-    let uncounted = match callgrind::count(&bench, &options.dir, COUNT) {
+    let uncounted = match callgrind::count(&bench, &options.dir, COUNT, only) {
         Ok(counted) => {
             for row in &mut rows {
                 let of = counted.iter().find(|counts| counts.bench == row.bench && counts.side == row.side);

@@ -80,6 +80,28 @@ pub fn prune(folded: &str, share: f64) -> String {
     pruned.iter().map(|(stack, count)| format!("{stack} {count}\n")).collect()
 }
 
+/// The folded stacks by what the machine does, for a comparison of programs that share no function: a stack that reaches
+/// the kernel begins where it enters it, any other one is the function that runs.
+#[must_use]
+pub fn by_work(folded: &str) -> String {
+    const ENTRIES: [&str; 3] = ["entry_SYSCALL_64_after_hwframe_[k]", "do_syscall_64_[k]", "x64_sys_call_[k]"];
+    let mut sums: BTreeMap<String, f64> = BTreeMap::new();
+    for (stack, count) in folded.lines().filter_map(stack_and_count) {
+        let frames: Vec<&str> = stack.split(';').skip(1).collect();
+        let kernel = frames.iter().position(|frame| frame.ends_with("_[k]"));
+        let work = match kernel {
+            Some(first) => {
+                let below: Vec<&str> =
+                    frames[first..].iter().copied().filter(|frame| !ENTRIES.contains(frame)).collect();
+                format!("all;in the kernel;{}", below.join(";")).trim_end_matches(';').to_owned()
+            }
+            None => format!("all;in the program;{}", frames.last().copied().unwrap_or("[unknown]")),
+        };
+        *sums.entry(work).or_default() += count;
+    }
+    sums.iter().map(|(stack, count)| format!("{stack} {count}\n")).collect()
+}
+
 /// A flamegraph as a file of its own, to be opened and zoomed in a browser; with `before`, coloured by the difference.
 pub fn flamegraph_svg(title: &str, folded: &str, before: Option<&str>) -> Result<Vec<u8>, ProfileError> {
     let failed = |reason: String| ProfileError::Failed { program: "inferno", reason };
@@ -130,6 +152,15 @@ mod tests {
         assert_eq!(pruned, "cutover;main 1\ncutover;main;read;vfs_read 60\ncutover;main;seal 39\n");
         assert_eq!(Flame::of(&pruned).samples, 100.0);
         assert_eq!(Flame::of(&prune(FOLDED, 0.0)), Flame::of(FOLDED));
+    }
+
+    #[test]
+    fn work_begins_where_the_kernel_is_entered() {
+        let folded = "c;main;write;entry_SYSCALL_64_after_hwframe_[k];do_syscall_64_[k];tun_[k] 5\n\
+                      c;other;entry_SYSCALL_64_after_hwframe_[k];do_syscall_64_[k];tun_[k] 2\nc;main;seal 3\nc 1\n";
+        let work = "all;in the kernel;tun_[k] 7\nall;in the program;[unknown] 1\nall;in the program;seal 3\n";
+        assert_eq!(by_work(folded), work);
+        assert_eq!(by_work("c;main;do_syscall_64_[k] 1\n"), "all;in the kernel 1\n");
     }
 
     #[test]

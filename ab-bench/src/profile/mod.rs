@@ -10,7 +10,7 @@ mod syscalls;
 
 use std::io;
 
-pub use flame::{Flame, flamegraph_svg, prune};
+pub use flame::{Flame, by_work, flamegraph_svg, prune};
 pub use perf::sample;
 pub use run::{Profiles, Subject, Want, run};
 pub use syscalls::{Syscall, count, parse_strace};

@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{ProfileError, Syscall, count, flamegraph_svg, prune, sample};
+use super::{ProfileError, Syscall, by_work, count, flamegraph_svg, prune, sample};
 use crate::ab::schema::{Profile, ProfileKind, Rig, Way};
-use crate::lab::{Client, ClientSpec, Lab, LabError, LabOptions, ServerKind, Side, TUNNEL_SERVER_ADDRESS};
+use crate::lab::{Client, ClientSpec, Lab, LabError, LabOptions, ServerKind, Side};
 
 /// Seconds of one look.
 const SECONDS: u32 = 4;
@@ -45,6 +45,7 @@ pub fn run(server: ServerKind, rig: Rig, subjects: &[Subject], want: Want, dir: 
     let lab = Lab::start(&LabOptions { server, server_dir: None })?;
     let mut look = Look { lab: &lab, rig, dir, profiles: Profiles::default() };
     for subject in subjects {
+        eprintln!("looking at {} while it carries traffic (not timed)", subject.name);
         if let Err(reason) = look.subject(subject, want) {
             look.profiles.failures.push(format!("{}: {reason}", subject.name));
         }
@@ -73,29 +74,44 @@ enum LookError {
     Traffic(String),
 }
 
+fn pid(client: &Client) -> u32 {
+    u32::try_from(client.worker().as_raw()).unwrap_or_default()
+}
+
 impl Look<'_> {
     fn subject(&mut self, subject: &Subject, want: Want) -> Result<(), LookError> {
-        let mut client = self.lab.start_client(&subject.spec)?;
-        let pid = u32::try_from(client.process().worker().as_raw()).unwrap_or_default();
+        let client = self.lab.start_client(&subject.spec)?;
         for way in [Way::Up, Way::Down] {
-            if want.stacks {
-                let (bytes, folded) = sample(pid, self.lab.dir(), || self.traffic(way))?;
-                let path = self.write(&format!("flame-{}-{}.svg", subject.name, way.name()), &folded, None);
-                let folded = prune(&folded, SHARE_MIN);
-                self.note(subject, way, ProfileKind::Flamegraph, bytes?, path, Some(folded), Vec::new());
-            }
-            if want.syscalls {
-                let (bytes, calls) = count(pid, self.lab.dir(), || self.traffic(way))?;
-                self.note(subject, way, ProfileKind::Syscalls, bytes?, None, None, calls);
+            let looks = [
+                want.stacks.then(|| self.stacks(&client, subject, way)),
+                want.syscalls.then(|| self.syscalls(&client, subject, way)),
+            ];
+            // Who has no perf may have strace.
+            for reason in looks.into_iter().flatten().filter_map(Result::err) {
+                self.profiles.failures.push(format!("{} {}: {reason}", subject.name, way.name()));
             }
         }
         Client::stop(client)?;
         Ok(())
     }
 
+    fn stacks(&mut self, client: &Client, subject: &Subject, way: Way) -> Result<(), LookError> {
+        let (bytes, folded) = sample(pid(client), self.lab.dir(), || self.traffic(client, way))?;
+        let path = self.write(&format!("flame-{}-{}.svg", subject.name, way.name()), &folded, None);
+        let folded = prune(&folded, SHARE_MIN);
+        self.note(subject, way, ProfileKind::Flamegraph, bytes?, path, Some(folded), Vec::new());
+        Ok(())
+    }
+
+    fn syscalls(&mut self, client: &Client, subject: &Subject, way: Way) -> Result<(), LookError> {
+        let (bytes, calls) = count(pid(client), self.lab.dir(), || self.traffic(client, way))?;
+        self.note(subject, way, ProfileKind::Syscalls, bytes?, None, None, calls);
+        Ok(())
+    }
+
     /// One stream of inner TCP; the bytes that arrived.
-    fn traffic(&self, way: Way) -> Result<f64, LookError> {
-        let (target, seconds) = (TUNNEL_SERVER_ADDRESS.to_string(), SECONDS.to_string());
+    fn traffic(&self, client: &Client, way: Way) -> Result<f64, LookError> {
+        let (target, seconds) = (client.far_address().to_string(), SECONDS.to_string());
         let mut argv = vec!["iperf3", "--json", "--client", &target, "--time", &seconds];
         if way == Way::Down {
             argv.push("--reverse");
@@ -123,7 +139,7 @@ impl Look<'_> {
         self.profiles.profiles.push(Profile { kind, contestant, rig: self.rig, way, bytes, path, inline, syscalls });
     }
 
-    /// The flamegraph of what differs; each way that both have.
+    /// The flamegraph of what differs, by the work that both do; each way that both have.
     fn difference(&mut self, before: &str, after: &str) {
         for way in [Way::Up, Way::Down] {
             let of = |name: &str| {
@@ -133,7 +149,9 @@ impl Look<'_> {
             };
             if let (Some(before), Some(after)) = (of(before), of(after)) {
                 let name = format!("flame-{}-minus-{}-{}.svg", after.contestant, before.contestant, way.name());
-                let path = self.write(&name, after.inline.as_deref().unwrap_or_default(), before.inline.as_deref());
+                let [before, after_work] =
+                    [&before, &after].map(|one| by_work(one.inline.as_deref().unwrap_or_default()));
+                let path = self.write(&name, &after_work, Some(&before));
                 self.profiles.profiles.push(Profile { kind: ProfileKind::Difference, inline: None, path, ..after });
             }
         }

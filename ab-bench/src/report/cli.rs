@@ -125,7 +125,13 @@ pub fn conclude(report: &mut Report, dir: &Path, judgement: &Judgement) -> Resul
         all_met &= outcome.is_met;
         outcome.lines.iter().for_each(|line| println!("{line}"));
     }
-    println!("{:.0} s; report in {}", report.duration_s, dir.join("report.html").display());
+    println!(
+        "{:.0} s; {} rows from {} runs in {}",
+        report.duration_s,
+        report.rows.len(),
+        report.runs.len(),
+        dir.join("report.html").display()
+    );
     let good = report.complete && report.failures.is_empty() && !report.is_void();
     Ok(match (good, all_met) {
         (_, false) => ExitCode::from(EXIT_GATE),

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{bench_format, html, markdown, picture};
+use super::{bench_format, html, json, markdown, picture};
 use crate::ab::schema::{Report, SCHEMA_VERSION};
 
 /// Why a report cannot be read or written.
@@ -53,10 +53,9 @@ pub fn read(path: &Path) -> Result<Report, ReportError> {
 
 /// Writes report.json, report.md, report.html, report.svg and bench.txt (for benchstat).
 pub fn write(report: &Report, dir: &Path) -> Result<(), ReportError> {
-    let json = serde_json::to_string_pretty(report)
-        .map_err(|source| ReportError::NoReport { path: dir.join("report.json"), source })?;
+    let json = json(report).map_err(|source| ReportError::NoReport { path: dir.join("report.json"), source })?;
     let files = [
-        ("report.json", json + "\n"),
+        ("report.json", json),
         ("report.md", markdown(report)),
         ("report.html", html(report)),
         ("report.svg", picture(report)),

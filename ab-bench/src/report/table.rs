@@ -7,7 +7,12 @@ use super::rows::Row;
 use super::words::{HEADLINES, figure, no_ratio, per_cent, verdict, who};
 use crate::ab::schema::{Report, Way};
 
-/// The headline rows; what else there is, is in report.html.
+/// A terminal's table has about so many lines at most.
+const LINES_MAX: usize = 60;
+/// What is left of the headlines where they would be more.
+const FEW: usize = 4;
+
+/// The headline rows; of a large report the first headlines without the noise. All there is, is in report.html.
 #[must_use]
 pub fn table(report: &Report) -> String {
     let places = report.places();
@@ -23,8 +28,10 @@ pub fn table(report: &Report) -> String {
     }
     let right = header.iter().position(|title| *title == "median").unwrap_or(0);
     table.set_header(header);
-    let shown = |row: &&Row| HEADLINES.contains(&row.metric) && row.way != Way::Both;
-    for row in report.rows.iter().filter(shown) {
+    let headline = |row: &&Row| HEADLINES.contains(&row.metric) && row.way != Way::Both;
+    let is_large = report.rows.iter().filter(headline).count() > LINES_MAX;
+    let shown = |row: &&Row| !is_large || (HEADLINES[..FEW].contains(&row.metric) && !row.is_noise());
+    for row in report.rows.iter().filter(headline).filter(shown) {
         let mut cells = cells(row);
         if places.len() > 1 {
             cells.insert(0, format!("{} {}", row.rig.name(), row.setting));

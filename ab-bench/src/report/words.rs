@@ -18,11 +18,12 @@ pub const HEADLINES: [Metric; 11] = [
     Metric::ConnectS,
 ];
 
-/// What was found, in plain sentences, what went wrong first: the headlines only.
+/// What was found, in plain sentences, what went wrong first: client CPU and goodput, one way at a time. The table and the
+/// page have the rest.
 #[must_use]
 pub fn sentences(report: &Report) -> Vec<String> {
     let mut sentences = warnings(report);
-    let told = |row: &&Row| !row.is_noise() && HEADLINES.contains(&row.metric);
+    let told = |row: &&Row| !row.is_noise() && HEADLINES[..2].contains(&row.metric) && row.way != Way::Both;
     sentences.extend(report.rows.iter().filter(told).map(|row| sentence(report, row)));
     sentences.extend(noise_sentence(report));
     sentences
@@ -41,6 +42,7 @@ pub fn warnings(report: &Report) -> Vec<String> {
         };
         format!("{} FAILED in {phase}: {}", failure.contestant, failure.reason)
     }));
+    warnings.extend(report.notes.iter().map(|note| format!("NOT MEASURED: {note}")));
     if !report.complete {
         let rounds = report.runs.iter().filter(|run| run.phase == Phase::Ab).map(|run| run.round).max();
         let of = report.effort.rounds;
@@ -123,7 +125,7 @@ pub fn noise_sentence(report: &Report) -> Option<String> {
     let baseline = &same.first()?.baseline;
     let missing: Vec<String> = same
         .iter()
-        .filter(|row| row.verdict == Verdict::Void)
+        .filter(|row| row.verdict == Verdict::Void && HEADLINES.contains(&row.metric))
         .map(|row| format!("{}{}", row.metric.what(), place(report, row)))
         .collect();
     let mut text = format!("Noise: {baseline} against itself has intervals of up to ±{}.", per_cent(loudest));
@@ -213,6 +215,12 @@ fn grouped(value: f64) -> String {
     if value < 0.0 { format!("−{text}") } else { text }
 }
 
+/// How long something took: `91 seconds`, `14 minutes`.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    if seconds < 120.0 { format!("{seconds:.0} seconds") } else { format!("{:.0} minutes", seconds / 60.0) }
+}
+
 /// A share as a percentage: `7 %`, `0.4 %`.
 #[must_use]
 pub fn per_cent(share: f64) -> String {
@@ -227,6 +235,11 @@ pub fn per_cent(share: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_for_people() {
+        assert_eq!([duration(37.4), duration(870.0)], ["37 seconds", "14 minutes"]);
+    }
 
     #[test]
     fn figures_have_about_three_digits() {

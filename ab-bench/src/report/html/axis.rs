@@ -66,6 +66,11 @@ impl Linear {
         Self { high: if high > 0.0 { high * 1.02 } else { 1.0 } }
     }
 
+    /// The largest value on the axis.
+    pub(super) fn top(&self) -> f64 {
+        self.high
+    }
+
     /// Where a value is, in per cent.
     pub(super) fn at(&self, value: f64) -> f64 {
         (value / self.high * 100.0).clamp(0.0, 100.0)

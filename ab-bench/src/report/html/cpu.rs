@@ -73,7 +73,7 @@ fn limit(report: &Report, rig: Rig, setting: &str, way: Way) -> Option<f64> {
 }
 
 /// The median of a contestant's undisturbed runs.
-fn median_of(report: &Report, rig: Rig, setting: &str, way: Way, name: &str, metric: Metric) -> Option<f64> {
+pub(super) fn median_of(report: &Report, rig: Rig, setting: &str, way: Way, name: &str, metric: Metric) -> Option<f64> {
     let runs = report.runs.iter().filter(|run| {
         (run.rig, &run.setting[..], run.way, run.phase) == (rig, setting, way, Phase::Ab)
             && run.contestant == name

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::axis::percent;
 use super::cpu::way_title;
 use crate::ab::schema::{Profile, ProfileKind, Report, Rig, Way};
-use crate::profile::Flame;
+use crate::profile::{Flame, by_work};
 use crate::report::words::{figure, per_cent};
 
 /// Frames narrower than this share of the picture are left out.
@@ -36,8 +36,10 @@ pub(super) fn section(report: &Report) -> Markup {
                 h2 { "Where the time goes" }
                 p.lead {
                     "Stacks sampled on the CPU clock while payload flowed, of runs that were not timed. Width is CPU time per GB, on the same "
-                    "scale for both, so a narrower picture is a cheaper client. Frames of the kernel are shaded. In the difference, "
-                    span.key.less {} "blue is less than " (report.baseline) " needs, " span.key.more {} "orange more."
+                    "scale for both, so a narrower picture is a cheaper client. Frames of the kernel are shaded. The difference is by what the "
+                    "machine does: stacks begin where they enter the kernel, or are the function that runs, since the two programs share few "
+                    "others. It is as wide as both together: "
+                    span.key.less {} "blue is what " (report.baseline) " needs more of, " span.key.more {} "orange what it needs less of."
                 }
                 @for couple in &couples { (pictures(report, couple)) }
             }
@@ -77,8 +79,8 @@ fn pictures(report: &Report, couple: &Couple<'_>) -> Markup {
     let (before, after) = (Flame::of(folded(couple.baseline)), Flame::of(folded(couple.candidate)));
     let per_gb = |flame: &Flame, profile: &Profile| flame.samples / profile.bytes;
     let widest = per_gb(&before, couple.baseline).max(per_gb(&after, couple.candidate));
-    let joint = Flame::of_two(folded(couple.candidate), folded(couple.baseline));
-    let change = Change { ours: couple.candidate.bytes, theirs: couple.baseline.bytes };
+    let joint = Flame::of_two(&by_work(folded(couple.candidate)), &by_work(folded(couple.baseline)));
+    let both = Scale::of_two(&joint, couple.candidate.bytes, couple.baseline.bytes);
     let several_rigs = report.profiles.iter().any(|profile| profile.rig != couple.rig);
     html! {
         h3 { (way_title(couple.way)) @if several_rigs { " · " (couple.rig.name()) } }
@@ -87,43 +89,76 @@ fn pictures(report: &Report, couple: &Couple<'_>) -> Markup {
                 @let share = per_gb(flame, profile) / widest;
                 figure.flame {
                     figcaption { b { (profile.contestant) } " · " (figure(flame.samples)) " samples, " (per_cent(share)) " of the wider one" }
-                    (picture(flame, share, None, &format!("{} {}", profile.contestant, profile.way.name())))
+                    (picture(flame, &Scale::of(flame, share), &format!("{} {}", profile.contestant, profile.way.name())))
                 }
             }
         }
         figure.flame {
-            figcaption { b { (couple.candidate.contestant) " − " (couple.baseline.contestant) } " · widths are " (couple.candidate.contestant) "’s" }
-            (picture(&joint, 1.0, Some(&change), &format!("difference {}", couple.way.name())))
+            figcaption { b { (couple.candidate.contestant) " − " (couple.baseline.contestant) } " · widths are both together" }
+            (picture(&joint, &both, &format!("difference {}", couple.way.name())))
         }
     }
 }
 
-/// Payload under the two profiles of a difference.
-struct Change {
+/// How wide a sample is, as a share of the picture: one of the profile, and one of the other in a picture of two.
+struct Scale {
     ours: f64,
-    theirs: f64,
+    theirs: Option<f64>,
 }
 
-impl Change {
-    /// How a frame's cost per byte changed: −1 (gone) to 1 (doubled, or new).
-    fn of(&self, flame: &Flame) -> f64 {
-        let (ours, theirs) = (flame.samples / self.ours, flame.other / self.theirs);
-        if theirs > 0.0 { (ours / theirs - 1.0).clamp(-1.0, 1.0) } else { 1.0 }
+impl Scale {
+    /// Of one profile, so that all of it is `share` wide.
+    fn of(flame: &Flame, share: f64) -> Self {
+        Self { ours: share / flame.samples.max(1.0), theirs: None }
+    }
+
+    /// Of two that carried so many bytes each, so that both together are as wide as the picture.
+    fn of_two(flame: &Flame, our_bytes: f64, their_bytes: f64) -> Self {
+        let (ours, theirs) = (1.0 / our_bytes, 1.0 / their_bytes);
+        let whole = flame.samples * ours + flame.other * theirs;
+        Self { ours: ours / whole, theirs: Some(theirs / whole) }
+    }
+
+    fn widths(&self, flame: &Flame) -> (f64, f64) {
+        (flame.samples * self.ours, flame.other * self.theirs.unwrap_or(0.0))
+    }
+
+    fn width(&self, flame: &Flame) -> f64 {
+        let (ours, theirs) = self.widths(flame);
+        ours + theirs
+    }
+
+    /// How the cost of a frame differs in a picture of two: −1 (theirs alone) to 1 (ours alone).
+    fn change(&self, flame: &Flame) -> Option<f64> {
+        self.theirs?;
+        let (ours, theirs) = self.widths(flame);
+        (ours + theirs > 0.0).then(|| (ours - theirs) / (ours + theirs))
+    }
+
+    /// A frame's share in words: of its profile, or of all that the other one needs.
+    fn words(&self, flame: &Flame, root: &Flame) -> String {
+        let (ours, theirs) = self.widths(flame);
+        let whole = self.widths(root);
+        match self.theirs {
+            Some(_) if whole.1 > 0.0 => {
+                format!("{} instead of {}", per_cent(ours / whole.1), per_cent(theirs / whole.1))
+            }
+            _ => per_cent(ours / whole.0),
+        }
     }
 }
 
-fn picture(flame: &Flame, share: f64, change: Option<&Change>, label: &str) -> Markup {
+fn picture(flame: &Flame, scale: &Scale, label: &str) -> Markup {
     let mut frames = Vec::new();
-    let scale = share / flame.samples.max(1.0);
     lay(flame, "all", 0, 0.0, scale, &mut frames);
     let depth = frames.iter().map(|frame| frame.depth + 1).max().unwrap_or(1);
     html! {
-        div.frames data-plot="flame" role="img" aria-label={ "Flamegraph, " (label) ": " (hottest(flame)) } style={ "height:" (depth as f64 * FRAME_REM) "rem" } {
+        div.frames data-plot="flame" role="img" aria-label={ "Flamegraph, " (label) ": " (hottest(flame, scale)) } style={ "height:" (depth as f64 * FRAME_REM) "rem" } {
             @for frame in &frames {
-                span class={ "frame " (kind(frame.name)) } title={ (frame.name) ": " (per_cent(frame.flame.samples / flame.samples.max(1.0))) }
+                span class={ "frame " (kind(frame.name)) } title={ (short(frame.name)) ": " (scale.words(frame.flame, flame)) }
                     style={
                         "left:" (percent(frame.left * 100.0)) ";width:" (percent(frame.width * 100.0)) ";bottom:" (rem(frame.depth)) "rem"
-                        @if let Some(change) = change { ";--change:" (format!("{:.2}", change.of(frame.flame))) ";background:" (tint(change.of(frame.flame))) }
+                        @if let Some(change) = scale.change(frame.flame) { ";background:" (tint(change)) }
                     } {
                     @if frame.width > 0.03 { (short(frame.name)) }
                 }
@@ -145,8 +180,8 @@ struct Placed<'a> {
     width: f64,
 }
 
-fn lay<'a>(flame: &'a Flame, name: &'a str, depth: usize, left: f64, scale: f64, frames: &mut Vec<Placed<'a>>) {
-    let width = flame.samples * scale;
+fn lay<'a>(flame: &'a Flame, name: &'a str, depth: usize, left: f64, scale: &Scale, frames: &mut Vec<Placed<'a>>) {
+    let width = scale.width(flame);
     if width < SHARE_MIN || depth >= DEPTH_MAX {
         return;
     }
@@ -154,7 +189,7 @@ fn lay<'a>(flame: &'a Flame, name: &'a str, depth: usize, left: f64, scale: f64,
     let mut left = left;
     for (name, callee) in &flame.callees {
         lay(callee, name, depth + 1, left, scale, frames);
-        left += callee.samples * scale;
+        left += scale.width(callee);
     }
 }
 
@@ -179,17 +214,18 @@ fn short(name: &str) -> &str {
 }
 
 /// The functions that most time is spent in themselves, for those who cannot see the picture.
-fn hottest(flame: &Flame) -> String {
-    fn own<'a>(flame: &'a Flame, name: &'a str, sums: &mut std::collections::BTreeMap<&'a str, f64>) {
-        let below: f64 = flame.callees.values().map(|callee| callee.samples).sum();
-        *sums.entry(short(name)).or_default() += flame.samples - below;
-        flame.callees.iter().for_each(|(name, callee)| own(callee, name, sums));
+fn hottest(flame: &Flame, scale: &Scale) -> String {
+    fn own<'a>(flame: &'a Flame, name: &'a str, scale: &Scale, sums: &mut std::collections::BTreeMap<&'a str, f64>) {
+        let below: f64 = flame.callees.values().map(|callee| scale.width(callee)).sum();
+        *sums.entry(short(name)).or_default() += scale.width(flame) - below;
+        flame.callees.iter().for_each(|(name, callee)| own(callee, name, scale, sums));
     }
     let mut sums = std::collections::BTreeMap::new();
-    own(flame, "all", &mut sums);
+    own(flame, "all", scale, &mut sums);
     let mut sums: Vec<_> = sums.into_iter().collect();
     sums.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let one = |(name, samples): &(&str, f64)| format!("{name} {}", per_cent(samples / flame.samples.max(1.0)));
+    let whole = scale.width(flame).max(f64::MIN_POSITIVE);
+    let one = |(name, width): &(&str, f64)| format!("{name} {}", per_cent(width / whole));
     sums.iter().take(5).map(one).collect::<Vec<_>>().join(", ")
 }
 
@@ -226,11 +262,17 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_per_byte() {
-        let change = Change { ours: 2.0, theirs: 1.0 };
+    fn two_profiles_are_compared_per_byte() {
         let flame = |samples, other| Flame { samples, other, ..Flame::default() };
-        assert_eq!(change.of(&flame(2.0, 1.0)), 0.0, "twice the samples for twice the bytes");
-        assert_eq!(change.of(&flame(0.0, 1.0)), -1.0);
-        assert_eq!(change.of(&flame(1.0, 0.0)), 1.0);
+        let root = flame(30.0, 10.0);
+        let scale = Scale::of_two(&root, 2e9, 1e9);
+        assert_eq!(scale.width(&root), 1.0);
+        let change = |samples, other| scale.change(&flame(samples, other));
+        assert!(change(2.0, 1.0).is_some_and(|change| change.abs() < 1e-9), "twice the samples for twice the bytes");
+        assert_eq!((change(0.0, 1.0), change(1.0, 0.0), change(0.0, 0.0)), (Some(-1.0), Some(1.0), None));
+        assert_eq!(scale.words(&flame(10.0, 2.5), &root), "50 % instead of 25 %");
+        let alone = Scale::of(&root, 0.5);
+        assert_eq!((alone.width(&root), alone.change(&root)), (0.5, None));
+        assert_eq!(alone.words(&flame(15.0, 0.0), &root), "50 %");
     }
 }

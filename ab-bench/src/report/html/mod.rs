@@ -11,6 +11,7 @@ mod latency;
 mod limits;
 mod micro;
 mod ratios;
+mod sweep;
 mod top;
 
 pub(super) use axis::LogAxis;
@@ -28,6 +29,7 @@ pub fn html(report: &Report) -> String {
         ratios::section(report),
         cpu::section(report),
         cpu::waterfall(report),
+        sweep::section(report),
         latency::section(report),
         limits::section(report),
         flames::section(report),
@@ -64,11 +66,12 @@ pub fn html(report: &Report) -> String {
 
 /// Links to the sections that there are.
 fn contents(sections: &[Markup]) -> Markup {
-    const LINKS: [(&str, &str); 13] = [
+    const LINKS: [(&str, &str); 14] = [
         ("verdicts", "Verdicts"),
         ("ratios", "Ratios"),
         ("cpu", "CPU"),
         ("swaps", "Swap by swap"),
+        ("sweeps", "Settings"),
         ("latency", "Latency"),
         ("limits", "Limit"),
         ("profiles", "Flamegraphs"),

@@ -7,7 +7,7 @@ use super::ratios::track;
 use crate::ab::schema::{Metric, Report, Way};
 use crate::report::date;
 use crate::report::rows::{Row, Verdict};
-use crate::report::words::{HEADLINES, figure, noise_sentence, per_cent, sentence, warnings};
+use crate::report::words::{HEADLINES, duration, figure, noise_sentence, per_cent, sentence, warnings};
 
 /// `rust against c`
 pub(super) fn title(report: &Report) -> String {
@@ -25,7 +25,7 @@ pub(super) fn masthead(report: &Report) -> Markup {
             p.kicker { "Cutover A/B" @if report.is_void() { " · " b.void { "void" } } @else if !report.complete { " · " b.void { "interrupted" } } }
             h1 { (title(report)) @if others > 0 { small { " and " (others) " more" } } }
             p.facts {
-                (date::date(report.started_unix_s)) " · " (figure(report.duration_s / 60.0)) " minutes · "
+                (date::date(report.started_unix_s)) " · " (duration(report.duration_s)) " · "
                 @if !host.cpu.is_empty() { (host.cpu) ", " } (host.cpus) " processors · Linux " (host.kernel)
                 @if !host.git_commit.is_empty() { " · " code { (short_commit(&host.git_commit)) } }
             }
