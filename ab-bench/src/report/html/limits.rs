@@ -68,7 +68,7 @@ fn primitives(calibration: &Calibration) -> Markup {
     html! {
         div.scroll { table {
             caption { "The steps by themselves: median, least and most" }
-            thead { tr { th { "step" } th { "cost" } th { "from" } th { "to" } th { "unit" } } }
+            thead { tr { th { "step" } th { "cost" } th { "from" } th { "to" } th.unit { "unit" } } }
             tbody { @for primitive in &calibration.primitives { tr {
                 th scope="row" { (primitive.what) }
                 td { (figure(primitive.cost.value)) } td { (figure(primitive.cost.low)) } td { (figure(primitive.cost.high)) }
