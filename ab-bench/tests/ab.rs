@@ -47,7 +47,7 @@ fn mistakes_are_said_in_one_line() {
 fn run(arguments: &[&str], out: &Path, interrupt_after: Option<usize>) -> (Option<i32>, String) {
     let child = cutover_ab(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     if let Some(visits) = interrupt_after {
-        let deadline = Instant::now() + Duration::from_secs(120);
+        let deadline = Instant::now() + Duration::from_secs(300);
         let done =
             || fs::read(out.join("report.json")).ok().and_then(|json| serde_json::from_slice::<Report>(&json).ok());
         while done().is_none_or(|report| report.visits_done < visits) && Instant::now() < deadline {

@@ -217,7 +217,7 @@ fn a_deleted_interface_ends_the_session() {
     let lab = lab(ServerKind::Vendored);
     let mut client = start(&lab, &rust_with("*=rust"));
     lab.run_ok(Side::Client, &["ip", "link", "delete", "cut0"], LIMIT).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + LIMIT;
     while !client.log().contains("the packet adapter ends the session") {
         assert!(Instant::now() < deadline, "it was not noticed\n{}", client.log());
         std::thread::sleep(Duration::from_millis(50));

@@ -174,7 +174,7 @@ fn commands_end_with_status_output_or_time_out() {
     assert!(error.to_string().contains("first"), "{error}");
     let with_orphan = lab.run(Side::Client, &["sh", "-c", "sleep 60 & echo left"], LIMIT).unwrap();
     assert_eq!(with_orphan.stdout, b"left\n");
-    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(started.elapsed() < Duration::from_secs(50), "it waited for the sleeper");
 
     let error = lab.run(Side::Client, &["no-such-program"], LIMIT).unwrap_err();
     assert!(error.to_string().contains("no-such-program"), "{error}");
@@ -207,7 +207,7 @@ fn nothing_but_a_directory_survives_sigkill_and_the_next_lab_removes_that() {
 
     supervisor.child.kill().unwrap();
     supervisor.child.wait().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + LIMIT;
     while inside.iter().any(|pid| Path::new(&format!("/proc/{pid}")).exists()) {
         assert!(Instant::now() < deadline, "processes of the lab are still there");
         thread::sleep(Duration::from_millis(20));

@@ -199,9 +199,9 @@ fn every_size_and_a_burst_are_written() {
     }
 }
 
-/// The next frame with the test's source address that arrived on the card, within 2 s.
+/// The next frame with the test's source address that arrived on the card, within 20 s.
 fn receive_test_frame<'a>(socket: &impl AsFd, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
-    let end = Instant::now() + Duration::from_secs(2);
+    let end = Instant::now() + Duration::from_secs(20);
     while Instant::now() < end {
         match receive(socket, buffer) {
             Some(len) if buffer[6..12] == [2, 0, 0, 0, 0, 7] => return Some(&buffer[..len]),
@@ -245,16 +245,16 @@ fn nonsense_super_packets_leave_the_adapter_working() {
     });
 }
 
-/// Asks for frames as a session does, until `noticed` or for one second.
+/// Asks for frames as a session does, until `noticed`, and says how long that took.
 fn notice(tap: &mut Tap, mut noticed: impl FnMut(&mut Tap) -> bool) -> Duration {
     let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(1) {
+    while start.elapsed() < Duration::from_secs(20) {
         if noticed(tap) {
             return start.elapsed();
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("not noticed within a second");
+    panic!("not noticed");
 }
 
 fn link_after_a_look(tap: &mut Tap) -> (LinkState, String) {
@@ -273,7 +273,7 @@ fn a_deleted_interface_is_noticed_by_every_call() {
             ip("link delete vpn_test");
             let readiness = tap.readiness().unwrap();
             let mut fds = [rustix::event::PollFd::new(&readiness, rustix::event::PollFlags::IN)];
-            assert_eq!(rustix::event::poll(&mut fds, Some(&rustix::event::Timespec { tv_sec: 1, tv_nsec: 0 })), Ok(1));
+            assert_eq!(rustix::event::poll(&mut fds, Some(&rustix::event::Timespec { tv_sec: 20, tv_nsec: 0 })), Ok(1));
             assert_eq!(tap.next_frame(), Err(Error::Gone));
             tap.put_frame(&frame_of(60, [0x88, 0xb5], 1)).unwrap();
             assert_eq!(tap.flush(), Err(Error::Gone));
@@ -330,8 +330,11 @@ fn an_interface_moved_to_another_namespace_is_noticed_and_serves_on() {
     netns::within(|| {
         let mut interface = netns::interface("vpn_test", 1, Tier::Offload);
         let mut tap = interface.adapter().unwrap();
-        let mut elsewhere = std::process::Command::new("unshare").args(["-n", "sleep", "5"]).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(300));
+        let mut elsewhere = std::process::Command::new("unshare").args(["-n", "sleep", "60"]).spawn().unwrap();
+        let namespace = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/net")).unwrap();
+        while namespace(&elsewhere.id().to_string()) == namespace("thread-self") {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         ip(&format!("link set vpn_test netns {}", elsewhere.id()));
         notice(&mut tap, |tap| link_after_a_look(tap).0 == LinkState::Moved);
         assert!(matches!(interface.status(), Err(InterfaceError::Gone { .. })));

@@ -8,6 +8,10 @@ use std::os::fd::{AsFd, AsRawFd};
 /// Frames that may wait at the peer (C: `MAX_STORED_QUEUE_NUM` is 1024; a batch more may be on its way).
 const FRAMES_WAITING_MAX: u64 = 512;
 
+/// Frames this long on average, or longer, are counted by the window. The kernel makes the window of the memory that
+/// segments take, not of their bytes alone: with small ones it moves by more than 512 such frames while nothing waits.
+const COUNTED_BYTES_MIN: u64 = 512;
+
 /// A connection held back for so long is not held back by a busy peer: its window has become narrower for good.
 const HOLD_MS_MAX: u64 = 100;
 
@@ -47,7 +51,8 @@ impl Window {
         self.widest = self.widest.max(announced);
         let (bytes, frames) = self.batch;
         let waiting = u64::from(self.widest - announced) * frames / bytes.max(1);
-        if waiting <= FRAMES_WAITING_MAX {
+        let is_counted = bytes >= frames * COUNTED_BYTES_MIN;
+        if !is_counted || waiting <= FRAMES_WAITING_MAX {
             self.held_since = None;
             return;
         }
@@ -93,7 +98,7 @@ mod tests {
         let mut written = 0;
         while let Ok(size) = near.write(&[0; 1500]) {
             written += size;
-            window.sent(1500, 100);
+            window.sent(1500, 2);
             window.look(&near, 1);
         }
         assert!(window.is_full(), "{written} bytes wait: {window:?}");
@@ -120,10 +125,14 @@ mod tests {
         assert!(window.is_full());
         window.note(1000, 103);
         assert!(!window.is_full());
-        // Small frames: as many fit into fewer bytes.
-        window.sent(70 * 512, 512);
-        window.note(100_000, 104);
-        window.note(100_000 - 70 * 600, 105);
+        // Shorter frames: as many fit into fewer bytes.
+        window.sent(600 * 512, 512);
+        window.note(1_000_000, 104);
+        window.note(1_000_000 - 600 * 513, 105);
         assert!(window.is_full());
+        // Small ones are not counted.
+        window.sent(70 * 512, 512);
+        window.note(1_000_000 - 600 * 513, 106);
+        assert!(!window.is_full());
     }
 }
