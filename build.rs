@@ -91,9 +91,11 @@ fn renamed_units(pristine: &[Unit], swaps: &[&Swap]) -> Result<Vec<Unit>, String
         let unit = units.iter_mut().find(|unit| unit.name == swap.file).ok_or_else(|| {
             format!("rust/swaps/src/registry.rs: `{}` names {}, which is not there", swap.name, swap.file)
         })?;
-        let text = std::str::from_utf8(&unit.text).map_err(|e| format!("{}: {e}", swap.file))?;
-        let renamed = rename::rename_definition(text, swap.symbol);
-        unit.text = renamed.map_err(|e| e.message(swap.symbol, swap.file))?.into_bytes();
+        for symbol in swap.renamed() {
+            let text = std::str::from_utf8(&unit.text).map_err(|e| format!("{}: {e}", swap.file))?;
+            let renamed = rename::rename_definition(text, symbol);
+            unit.text = renamed.map_err(|e| e.message(symbol, swap.file))?.into_bytes();
+        }
     }
     Ok(units)
 }

@@ -554,6 +554,17 @@ const char *cutover_version(void);
 // after a failure.
 char *cutover_capabilities(void);
 
+// Decides on which side those swaps run that are chosen once, when Mayaqua starts: its clock. To be called before
+// `InitMayaqua`, from the main thread, with the modes that `cutover_init` is given after it; without it they run C.
+//
+// # Errors
+// `AbiMismatch` and `Invalid` as `cutover_init`.
+//
+// # Safety
+// `modes` is null or a string.
+CutoverStatus cutover_prepare(uint32_t abi_version,
+                              const char *modes);
+
 // Starts the library: the log, the swaps' self-tests, and their modes. To be called once, from the main thread, after
 // `InitMayaqua` and `InitCedar` and before any session. `modes` are the configuration's, or null; `CUTOVER_SWAPS` in
 // the environment outranks them. A swap whose self-test fails stays on C, with a warning in the log.
@@ -638,6 +649,13 @@ CutoverStatus cutover_session_hold_terms(SESSION *s);
 // # Safety
 // `text` is null or came from a function that says so, and is used no more.
 void cutover_string_free(char *text);
+
+// The descriptor that can be read when the main thread should look around: an eventfd, the library's. -1: there is
+// none, and one looks in intervals.
+int cutover_wake_descriptor(void);
+
+// Wakes the main thread. From any thread, at any time; many wakes before it looks are one.
+void cutover_wake(void);
 
 #ifdef __cplusplus
 }  // extern "C"

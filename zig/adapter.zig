@@ -1,5 +1,5 @@
 //! The packet adapter of a session: the function table that Cedar moves frames through, C's or Rust's, with four
-//! additions of the client, and a beat that says that the session's loop goes round.
+//! additions of the client, a beat that says that the session's loop goes round, and a word to the main thread at its end.
 //!
 //! 1. The C side takes the client's interface, not one that the C made.
 //! 2. The session's thread forgets OpenSSL's old errors. The C asks SSL_get_error after every read without clearing the
@@ -21,10 +21,23 @@ extern fn ERR_clear_error() void;
 pub const Side = enum { c, rust };
 
 /// The functions behind ours; there is one session at a time.
-var inner: struct { init: *const c.PA_INIT, put: *const c.PA_PUTPACKET, next: *const c.PA_GETNEXTPACKET } = undefined;
+var inner: struct {
+    init: *const c.PA_INIT,
+    put: *const c.PA_PUTPACKET,
+    next: *const c.PA_GETNEXTPACKET,
+    free: *const c.PA_FREE,
+} = undefined;
 
 /// Whether the last session was refused because of the server's terms. Read once its thread has ended.
 pub var is_refused = false;
+
+/// Whether the session has freed the adapter, which is what it does last before its status says that it is over.
+var is_freed = false;
+
+/// Whether the session is about to be over.
+pub fn isEnding() bool {
+    return @atomicLoad(bool, &is_freed, .acquire);
+}
 
 /// A new adapter of the side that the swaps' modes say, for one session; Cedar frees it with the session.
 pub fn make() struct { *c.PACKET_ADAPTER, Side } {
@@ -35,11 +48,14 @@ pub fn make() struct { *c.PACKET_ADAPTER, Side } {
         .init = if (side == .c) own_init else adapter.Init.?,
         .put = adapter.PutPacket.?,
         .next = adapter.GetNextPacket.?,
+        .free = adapter.Free.?,
     };
     adapter.Init = init;
     adapter.PutPacket = put;
     adapter.GetNextPacket = next;
+    adapter.Free = free;
     is_refused = false;
+    @atomicStore(bool, &is_freed, false, .release);
     return .{ adapter, side };
 }
 
@@ -72,6 +88,13 @@ fn next(session: [*c]c.SESSION, data: [*c]?*anyopaque) callconv(.c) c.UINT {
     cutover.cutover_beat();
     endIfHopeless(session);
     return inner.next(session, data);
+}
+
+/// Tells the main thread, which sleeps while nothing happens, that the session ends.
+fn free(session: [*c]c.SESSION) callconv(.c) void {
+    inner.free(session);
+    @atomicStore(bool, &is_freed, true, .release);
+    cutover.cutover_wake();
 }
 
 /// Ends the session when it has lost, within ten seconds, all of its connections and three that took their place.

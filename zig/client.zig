@@ -19,8 +19,12 @@ const process = @import("process.zig");
 const Signals = process.Signals;
 const Status = @import("status.zig").Status;
 
-/// How often a session's state is looked at; Cedar has no event for it.
+/// How often a session's state is looked at while it is made, carries frames, or ends; Cedar has no event for it.
 const watch_ms = 100;
+
+/// How often on an idle tunnel. Whoever has something for the main thread wakes it: the session's end, the control
+/// socket's thread.
+const quiet_ms = 1000;
 
 /// How long a session may take to end when it is asked to.
 const stop_ms = 1500;
@@ -52,13 +56,17 @@ const Event = union(enum) {
 /// Runs the client; returns the exit code.
 pub fn run(init: std.process.Init, command: *const cutover.CutoverCommand) u8 {
     const handle = cutover.cutover_connection_open(command) orelse return failed(Exit.configuration);
-    const signals = Signals.init() catch |err| {
+    var signals = Signals.init() catch |err| {
         std.log.err("cannot wait for signals: {t}", .{err});
         return Exit.device;
     };
+    signals.wake = cutover.cutover_wake_descriptor();
+    const settings: *const cutover.CutoverSettings = cutover.cutover_connection_settings(handle);
+    if (cutover.cutover_prepare(cutover.CUTOVER_ABI_VERSION, settings.swaps) != cutover.CUTOVER_STATUS_OK) {
+        return failed(Exit.configuration);
+    }
     if (!softether.start(init)) return Exit.internal;
     defer softether.stop();
-    const settings: *const cutover.CutoverSettings = cutover.cutover_connection_settings(handle);
     if (cutover.cutover_init(cutover.CUTOVER_ABI_VERSION, settings.swaps) != cutover.CUTOVER_STATUS_OK) {
         return failed(Exit.configuration);
     }
@@ -146,8 +154,8 @@ const Client = struct {
                 established_at = .now(client.io, .awake);
                 client.announce(session);
             }
-            client.status.report(session);
-            if (client.request(watch_ms)) |event| return event;
+            const is_quiet = !client.status.report(session) and established_at != null and session.isSettled();
+            if (client.request(if (is_quiet) quiet_ms else watch_ms)) |event| return event;
             switch (cutover.cutover_rollout_wish()) {
                 cutover.CUTOVER_WISH_RECONNECT => return .reconnect,
                 cutover.CUTOVER_WISH_RESTART => client.restart(),
@@ -198,13 +206,19 @@ const Client = struct {
         var source: std.Random.IoSource = .{ .io = client.io };
         const ms = client.backoff.next(source.interface());
         std.log.warn("{s}; trying again in {d}.{d} s", .{ client.status.lastError(), ms / 1000, ms % 1000 / 100 });
-        client.status.reportWaiting();
-        return client.request(ms) orelse .reconnect;
+        const begun: std.Io.Timestamp = .now(client.io, .awake);
+        while (true) {
+            client.status.reportWaiting();
+            const waited = std.math.lossyCast(u32, begun.untilNow(client.io, .awake).toMilliseconds());
+            if (waited >= ms) return .reconnect;
+            if (client.request(ms - waited)) |event| return event;
+        }
     }
 
-    /// What a signal asks for, if one comes in time.
+    /// What a signal asks for, if one comes in time. Null also when somebody wakes the main thread to look around.
     fn request(client: *Client, ms: u32) ?Event {
         switch (client.signals.wait(ms) orelse return null) {
+            .look => return null,
             .end => {
                 std.log.info("ending", .{});
                 client.status.reportEnding();

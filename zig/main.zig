@@ -38,6 +38,10 @@ pub fn main(init: std.process.Init) u8 {
 fn swaps(init: std.process.Init, command: *const cutover.CutoverCommand) u8 {
     var exit_code: u8 = 1;
     if (cutover.cutover_swaps_ask(command, &exit_code) != cutover.CUTOVER_STATUS_NOT_FOUND) return exit_code;
+    if (cutover.cutover_prepare(cutover.CUTOVER_ABI_VERSION, null) != cutover.CUTOVER_STATUS_OK) {
+        std.log.err("{s}", .{log.lastError()});
+        return exit_code;
+    }
     if (!softether.start(init)) return exit_code;
     defer softether.stop();
     if (cutover.cutover_init(cutover.CUTOVER_ABI_VERSION, null) != cutover.CUTOVER_STATUS_OK) {

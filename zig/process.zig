@@ -4,12 +4,14 @@ const std = @import("std");
 const linux = std.os.linux;
 const posix = std.posix;
 
-/// What a signal asks for.
-pub const Request = enum { end, reload, stop_all };
+/// What a signal asks for, or somebody of this process who wakes the main thread.
+pub const Request = enum { end, reload, stop_all, look };
 
 /// Signals that arrive as events in the main loop instead of interrupting any thread.
 pub const Signals = struct {
     descriptor: posix.fd_t,
+    /// An eventfd that others of this process write to, or -1, which poll leaves out.
+    wake: posix.fd_t = -1,
 
     /// To be called before anything makes a thread: threads inherit the blocked signals.
     pub fn init() !Signals {
@@ -21,10 +23,18 @@ pub const Signals = struct {
 
     /// The next request, or null if none came in time.
     pub fn wait(signals: Signals, ms: u32) ?Request {
-        var watched = [_]posix.pollfd{.{ .fd = signals.descriptor, .events = posix.POLL.IN, .revents = 0 }};
+        var watched = [_]posix.pollfd{
+            .{ .fd = signals.descriptor, .events = posix.POLL.IN, .revents = 0 },
+            .{ .fd = signals.wake, .events = posix.POLL.IN, .revents = 0 },
+        };
         // A poll that fails is a wait that was too short; the caller looks again.
         const ready = posix.poll(&watched, std.math.cast(i32, ms) orelse std.math.maxInt(i32)) catch 0;
         if (ready == 0) return null;
+        if (watched[0].revents == 0) {
+            var wakes: u64 = undefined;
+            _ = posix.read(signals.wake, std.mem.asBytes(&wakes)) catch {};
+            return .look;
+        }
         var signal: linux.signalfd_siginfo = undefined;
         const count = posix.read(signals.descriptor, std.mem.asBytes(&signal)) catch return null;
         if (count != @sizeOf(linux.signalfd_siginfo)) return null;
@@ -64,7 +74,10 @@ pub fn forbidCopies() void {
 }
 
 test "signals become requests" {
-    const signals: Signals = try .init();
+    var signals: Signals = try .init();
+    try std.testing.expectEqual(null, signals.wait(0));
+    signals.wake = @intCast(linux.eventfd(2, linux.EFD.CLOEXEC | linux.EFD.NONBLOCK));
+    try std.testing.expectEqual(.look, signals.wait(1000));
     try std.testing.expectEqual(null, signals.wait(0));
     try posix.raise(.HUP);
     try std.testing.expectEqual(.reload, signals.wait(1000));

@@ -40,6 +40,11 @@ pub const Session = struct {
         return session.status() == c.CLIENT_STATUS_ESTABLISHED and begun != 0;
     }
 
+    /// Whether it carries frames and nothing says that it is about to end.
+    pub fn isSettled(session: *const Session) bool {
+        return session.isEstablished() and !adapters.isEnding();
+    }
+
     /// Whether the attempt is over: it failed, or the session has ended.
     pub fn isOver(session: *const Session) bool {
         return session.status() >= c.CLIENT_STATUS_RETRY;

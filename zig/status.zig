@@ -13,6 +13,8 @@ pub const Status = struct {
     reconnects: u64 = 0,
     /// What earlier sessions carried.
     before: c.TRAFFIC = .{},
+    /// Frames at the last report.
+    frames: u64 = 0,
     error_buffer: [error_bytes_max:0]u8 = @splat(0),
 
     /// Keeps why the last session ended.
@@ -26,9 +28,11 @@ pub const Status = struct {
         return std.mem.sliceTo(&status.error_buffer, 0);
     }
 
-    /// Reports a session that is being made or carries frames.
-    pub fn report(status: *const Status, session: *const Session) void {
+    /// Reports a session that is being made or carries frames. Whether it has carried any since the last report.
+    pub fn report(status: *Status, session: *const Session) bool {
         const now = status.sum(session.traffic());
+        const frames = now.Send.UnicastCount +% now.Send.BroadcastCount +% now.Recv.UnicastCount +% now.Recv.BroadcastCount;
+        defer status.frames = frames;
         if (session.isEstablished()) {
             var connected = status.base(cutover.CUTOVER_STATE_CONNECTED, now);
             connected.session = session.name() orelse null;
@@ -40,6 +44,7 @@ pub const Status = struct {
         } else {
             cutover.cutover_report(&status.base(cutover.CUTOVER_STATE_CONNECTING, now));
         }
+        return frames != status.frames;
     }
 
     pub fn reportWaiting(status: *const Status) void {

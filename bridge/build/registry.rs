@@ -20,6 +20,22 @@ macro_rules! lines {
 }
 with_registry!(lines);
 
+macro_rules! followers {
+    ($($name:ident: $first:ident $(+ $more:ident)*;)*) => {
+        const FOLLOWERS: &[(&str, &[&str])] =
+            &[$((stringify!($name), &[stringify!($first) $(, stringify!($more))*])),*];
+    };
+}
+with_followers!(followers);
+
+impl Swap {
+    /// The definitions to be renamed: the function's own, and those of the functions that follow it.
+    pub fn renamed(&self) -> impl Iterator<Item = &'static str> {
+        let followers = FOLLOWERS.iter().filter(|(name, _)| *name == self.name).flat_map(|(_, symbols)| *symbols);
+        std::iter::once(self.symbol).chain(followers.copied())
+    }
+}
+
 /// The swaps whose cargo feature is on.
 pub fn enabled() -> Vec<&'static Swap> {
     SWAPS

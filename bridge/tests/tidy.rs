@@ -110,6 +110,12 @@ fn every_swap_is_a_feature_and_a_member_of_its_group() {
 }
 
 #[test]
+fn the_readme_says_how_many_swaps_there_are() {
+    let words = format!("a line for each of {} functions", REGISTRY.len());
+    assert!(read("README.md").contains(&words), "README.md does not say \"{words}\"");
+}
+
+#[test]
 fn nothing_vendored_and_nothing_built_is_tracked() {
     let foreign =
         |file: &String| file.starts_with("vendor/SoftEtherVPN/") || file.split('/').any(|part| part == "target");

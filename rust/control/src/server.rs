@@ -1,4 +1,5 @@
-//! The server's side of the control socket: one thread, `cutover-ctl`, apart from the packet path.
+//! The server's side of the control socket: a thread, `cutover-ctl`, apart from the packet path, and another,
+//! `cutover-look`, that lets the host look at what it watches over. The first sleeps until somebody asks.
 //!
 //! What happens to a client, in order:
 //! 1. [`accept`] takes the connection; with [`Limits::clients`] connected it is answered `busy`.
@@ -13,7 +14,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener as StdListener;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -27,8 +28,8 @@ use crate::exporter::Exporter;
 use crate::place::{Claim, ClaimError, Place};
 use crate::protocol::{ErrorCode, REQUEST_BYTES_MAX, Reply, Request};
 
-/// What the host answers. Called on the control thread, one call at a time; a call that blocks keeps other clients of
-/// the socket waiting, and nothing else.
+/// What the host answers and watches. Requests come on the control thread, one at a time; one that blocks keeps other
+/// clients of the socket waiting, and nothing else.
 pub trait Handler: Send + Sync + 'static {
     /// Does what is asked, and answers.
     ///
@@ -36,8 +37,11 @@ pub trait Handler: Send + Sync + 'static {
     /// Why nothing was done, for a person.
     fn handle(&self, request: &Request, peer: Peer) -> Result<Value, String>;
 
-    /// Called each [`TICK`], between requests.
-    fn tick(&self) {}
+    /// Looks at what is watched over, and says when to look next; after a request it is called at once. On a thread of its
+    /// own.
+    fn look(&self) -> Duration {
+        LOOK_AFTER_MAX
+    }
 
     /// The host's metrics, in OpenMetrics' text form.
     fn metrics(&self) -> String {
@@ -45,8 +49,8 @@ pub trait Handler: Send + Sync + 'static {
     }
 }
 
-/// How often the host looks at what it watches over.
-pub const TICK: Duration = Duration::from_millis(100);
+/// The next look is no later than this; so it is after one that panicked.
+pub const LOOK_AFTER_MAX: Duration = Duration::from_secs(1);
 
 /// Who asks, as the kernel says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +82,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Server {
     claim: Option<Claim>,
     stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    /// The control thread, and the one that looks, which ends after it.
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// Why there is no control socket.
@@ -134,17 +139,22 @@ impl Server {
             (UnixListener::from_std(listener)?, exporter)
         };
         let (stop, stopped) = oneshot::channel();
+        let (look, asked) = mpsc::sync_channel(1);
+        let looker = handler.clone();
+        let looker = std::thread::Builder::new()
+            .name("cutover-look".to_owned())
+            .spawn(move || look_around(looker.as_ref(), &asked))?;
+        let handler: Arc<dyn Handler> = Arc::new(ThenLook { handler, look });
         let thread = std::thread::Builder::new().name("cutover-ctl".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
                     _ = stopped => {}
                     () = accept(listener, handler.clone(), limits) => {}
                     () = exporter.serve(handler.clone()) => {}
-                    () = tick(handler) => {}
                 }
             });
         })?;
-        Ok(Server { claim: Some(claim), stop: Some(stop), thread: Some(thread) })
+        Ok(Server { claim: Some(claim), stop: Some(stop), threads: vec![thread, looker] })
     }
 }
 
@@ -154,23 +164,44 @@ impl Drop for Server {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the control thread panicked");
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the control socket panicked");
+            }
         }
         self.claim = None;
     }
 }
 
-/// Lets the host look, for as long as the server runs; a panic in it costs that look.
-async fn tick(handler: Arc<dyn Handler>) {
-    let mut ticks = tokio::time::interval(TICK);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+/// Has the host look after each request.
+struct ThenLook {
+    handler: Arc<dyn Handler>,
+    look: mpsc::SyncSender<()>,
+}
+
+impl Handler for ThenLook {
+    fn handle(&self, request: &Request, peer: Peer) -> Result<Value, String> {
+        let answer = self.handler.handle(request, peer);
+        // Full means that it is about to.
+        let _ = self.look.try_send(());
+        answer
+    }
+
+    fn metrics(&self) -> String {
+        self.handler.metrics()
+    }
+}
+
+/// Lets the host look until nobody can ask any more; a panic in it costs that look. The wait is a thread's and not the
+/// runtime's, whose timers wake twice for each time.
+fn look_around(handler: &dyn Handler, asked: &mpsc::Receiver<()>) {
     loop {
-        ticks.tick().await;
-        if panic::catch_unwind(AssertUnwindSafe(|| handler.tick())).is_err() {
-            tracing::error!("the control thread's look panicked");
+        let after = panic::catch_unwind(AssertUnwindSafe(|| handler.look())).unwrap_or_else(|_| {
+            tracing::error!("the host's look panicked");
+            LOOK_AFTER_MAX
+        });
+        if asked.recv_timeout(after.min(LOOK_AFTER_MAX)) == Err(mpsc::RecvTimeoutError::Disconnected) {
+            return;
         }
     }
 }
@@ -373,10 +404,11 @@ mod tests {
             fn handle(&self, _: &Request, _: Peer) -> Result<Value, String> {
                 Ok(self.0.load(std::sync::atomic::Ordering::Relaxed).into())
             }
-            fn tick(&self) {
+            fn look(&self) -> Duration {
                 if self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 {
                     panic!("asked to");
                 }
+                Duration::from_millis(10)
             }
         }
         let folder = tempfile::tempdir().unwrap();

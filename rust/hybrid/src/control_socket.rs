@@ -1,12 +1,13 @@
 //! The control socket of a running client, and the state that it shows.
 //!
-//! The client reports its state when it changes and some times a second; the control thread answers from the last
-//! report, so it never touches a SESSION.
+//! The client reports its state when it changes, some times a second while frames move, and when it is woken for that; the
+//! control thread answers from the last report, so it never touches a SESSION.
 
 use crate::connection::Connection;
 use crate::error::{Status, boundary, failed, guarded};
 use crate::metrics;
 use crate::rollout::{self, Heart};
+use crate::wake;
 use ::rollout::Who;
 use config::Config;
 use control::render::{self, Traffic};
@@ -14,8 +15,8 @@ use control::server::{Handler, Peer};
 use control::{Place, Request, Server, StartError, place};
 use serde_json::Value;
 use std::ffi::{CStr, c_char};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// What the client is doing.
 #[repr(i32)]
@@ -63,6 +64,12 @@ pub struct Report {
 
 static SERVER: Mutex<Option<Server>> = Mutex::new(None);
 static STATUS: Mutex<Option<(render::Status, Instant)>> = Mutex::new(None);
+/// How many reports there were.
+static REPORTS: Mutex<u64> = Mutex::new(0);
+static REPORTED: Condvar = Condvar::new();
+
+/// How long an answer waits for a new report. The client does not report while it begins or ends a session.
+const REPORT_WAIT: Duration = Duration::from_millis(200);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -141,7 +148,18 @@ pub unsafe extern "C" fn cutover_report(report: &Report) {
         status.received = Traffic { frames: report.received_frames, bytes: report.received_bytes };
         status.reconnects = report.reconnects;
         status.last_error = text(report.last_error);
+        drop(slot);
+        *lock(&REPORTS) += 1;
+        REPORTED.notify_all();
     });
+}
+
+/// Has the client say how things are now, and waits for it a little.
+fn refresh() {
+    let reports = lock(&REPORTS);
+    let before = *reports;
+    wake::cutover_wake();
+    drop(REPORTED.wait_timeout_while(reports, REPORT_WAIT, |reports| *reports == before));
 }
 
 fn first_status(config: &Config, server: String) -> render::Status {
@@ -196,21 +214,25 @@ pub(crate) fn is_connected() -> bool {
     lock(&STATUS).as_ref().is_some_and(|(status, _)| status.state == "connected")
 }
 
-/// What the socket answers, and its thread's looks.
+/// What the socket answers, and what its looks see.
 struct Answers {
     heart: Mutex<Heart>,
 }
 
 impl Handler for Answers {
     fn handle(&self, request: &Request, peer: Peer) -> Result<Value, String> {
+        if matches!(request, Request::Status {}) {
+            refresh();
+        }
         rollout::act(request, Who::Person { uid: peer.uid, pid: peer.pid })
     }
 
-    fn tick(&self) {
-        rollout::look(&mut lock(&self.heart));
+    fn look(&self) -> Duration {
+        rollout::look(&mut lock(&self.heart))
     }
 
     fn metrics(&self) -> String {
+        refresh();
         metrics::text()
     }
 }

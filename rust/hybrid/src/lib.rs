@@ -18,6 +18,7 @@
 //! | `interface.rs` | the network interface |
 //! | `batch.rs` | the packet adapter in batches, for programs that move frames themselves |
 //! | `terms.rs` | what a server may impose on a session |
+//! | `wake.rs` | waking the main thread |
 //! | `log.rs` | one line per event |
 //! | `error.rs` | status codes, the last error, the panic boundary |
 
@@ -35,5 +36,6 @@ pub mod rollout;
 pub mod terms;
 mod text;
 mod verify;
+pub mod wake;
 
 pub use error::Status;

@@ -4,6 +4,9 @@ use crate::error::{Status, boundary, failed, guarded};
 use crate::{control_socket, log, modes, text};
 use serde_json::{Value, json};
 use std::ffi::{CStr, c_char};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use switch::{ModeSpec, Source};
 
@@ -62,8 +65,21 @@ fn softether_version() -> String {
 /// The version, and what tells this executable from any other: the checksum of its file. What is remembered of a build
 /// is forgotten with the next one.
 fn build_id() -> &'static str {
-    let sum = std::fs::read("/proc/self/exe").map(|bytes| format!("+{:08x}", crc32fast::hash(&bytes)));
+    let sum = checksum(Path::new("/proc/self/exe")).map(|sum| format!("+{sum:08x}"));
     format!("{}{}", env!("CARGO_PKG_VERSION"), sum.unwrap_or_default()).leak()
+}
+
+/// The CRC-32 of a file, read in parts: an executable has tens of megabytes, which no start should have to hold.
+fn checksum(path: &Path) -> io::Result<u32> {
+    let mut file = File::open(path)?;
+    let mut part = vec![0; 64 * 1024];
+    let mut hasher = crc32fast::Hasher::new();
+    loop {
+        match file.read(&mut part)? {
+            0 => return Ok(hasher.finalize()),
+            count => hasher.update(part.get(..count).unwrap_or_default()),
+        }
+    }
 }
 
 /// [`capabilities`] for people.
@@ -81,6 +97,55 @@ pub(crate) fn describe(capabilities: &Value) -> String {
     )
 }
 
+/// Decides on which side those swaps run that are chosen once, when Mayaqua starts: its clock. To be called before
+/// `InitMayaqua`, from the main thread, with the modes that `cutover_init` is given after it; without it they run C.
+///
+/// # Errors
+/// `AbiMismatch` and `Invalid` as `cutover_init`.
+///
+/// # Safety
+/// `modes` is null or a string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cutover_prepare(abi_version: u32, modes: *const c_char) -> Status {
+    guarded(|| {
+        // SAFETY: the caller's.
+        let levels = unsafe { levels(abi_version, modes) }?;
+        let board = modes::board();
+        board.self_test_of(swaps::PER_PROCESS);
+        for swap in swaps::PER_PROCESS.iter().filter_map(|name| board.find(name)) {
+            for (spec, source) in &levels {
+                if let Some(entry) = spec.entry_for(swap.info()) {
+                    // A refusal is said by `cutover_init`, which sets it again with all others.
+                    let _ = swap.set(entry.setting(), *source);
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+/// What modes say that were given, the environment's, and the build's own, weakest first.
+///
+/// # Safety
+/// `modes` is null or a string.
+unsafe fn levels(abi_version: u32, modes: *const c_char) -> Result<Vec<(ModeSpec, Source)>, Status> {
+    if abi_version != CUTOVER_ABI_VERSION {
+        let reason = format!(
+            "the program was built with cutover.h version {abi_version}, the library with {CUTOVER_ABI_VERSION}; build both anew"
+        );
+        return Err(failed(Status::AbiMismatch, reason));
+    }
+    // SAFETY: the caller's.
+    let configured = if modes.is_null() { "" } else { unsafe { text::from_c(modes, "modes") }? };
+    let from_environment = std::env::var(MODES_VARIABLE).unwrap_or_default();
+    let levels = [
+        (parse("the build's default", "*=rust")?, Source::Default),
+        (parse("[swaps]", configured)?, Source::Config),
+        (parse(MODES_VARIABLE, &from_environment)?, Source::Environment),
+    ];
+    Ok(levels.into_iter().filter_map(|(spec, source)| Some((spec?, source))).collect())
+}
+
 /// Starts the library: the log, the swaps' self-tests, and their modes. To be called once, from the main thread, after
 /// `InitMayaqua` and `InitCedar` and before any session. `modes` are the configuration's, or null; `CUTOVER_SWAPS` in
 /// the environment outranks them. A swap whose self-test fails stays on C, with a warning in the log.
@@ -94,17 +159,8 @@ pub(crate) fn describe(capabilities: &Value) -> String {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cutover_init(abi_version: u32, modes: *const c_char) -> Status {
     guarded(|| {
-        if abi_version != CUTOVER_ABI_VERSION {
-            let reason = format!(
-                "the program was built with cutover.h version {abi_version}, the library with {CUTOVER_ABI_VERSION}; build both anew"
-            );
-            return Err(failed(Status::AbiMismatch, reason));
-        }
         // SAFETY: the caller's.
-        let configured = if modes.is_null() { "" } else { unsafe { text::from_c(modes, "modes") }? };
-        let from_environment = std::env::var(MODES_VARIABLE).unwrap_or_default();
-        let configured = parse("[swaps]", configured)?;
-        let from_environment = parse(MODES_VARIABLE, &from_environment)?;
+        let levels = unsafe { levels(abi_version, modes) }?;
         if STARTED.swap(true, Ordering::AcqRel) {
             return Err(failed(Status::Busy, "cutover_init was called before"));
         }
@@ -113,10 +169,8 @@ pub unsafe extern "C" fn cutover_init(abi_version: u32, modes: *const c_char) ->
         switch::set_build_id(build_id());
         let board = modes::board();
         board.self_test_all();
-        let preset = parse("the build's default", "*=rust")?;
-        let levels = [(preset, Source::Default), (configured, Source::Config), (from_environment, Source::Environment)];
-        for (spec, source) in levels.into_iter().filter_map(|(spec, source)| Some((spec?, source))) {
-            modes::apply(&spec, source)?;
+        for (spec, source) in &levels {
+            modes::apply(spec, *source)?;
         }
         Ok(())
     })
@@ -138,4 +192,21 @@ fn parse(what: &str, modes: &str) -> Result<Option<ModeSpec>, Status> {
         return Ok(None);
     }
     ModeSpec::parse(modes).map(Some).map_err(|error| failed(Status::Invalid, format_args!("{what}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checksum_in_parts_is_that_of_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for size in [0, 1, 65_535, 65_536, 65_537, 200_000] {
+            let bytes: Vec<u8> = (0..size).map(|at: usize| (at % 251) as u8).collect();
+            std::fs::write(&path, &bytes).unwrap();
+            assert_eq!(checksum(&path).unwrap(), crc32fast::hash(&bytes), "{size} bytes");
+        }
+        assert!(checksum(&folder.path().join("none")).is_err());
+    }
 }

@@ -1,14 +1,14 @@
 //! The rollout in a running client: the operator, the figures that its gates need, and what it asks of the client.
 //!
 //! 1. [`start`] takes up the instance where its last run left it, after the modes of build, configuration and environment.
-//! 2. The control thread calls [`look`] some times a second, and [`act`] when somebody asks for something.
-//! 3. The client asks [`cutover_rollout_wish`] between its own looks, and reconnects or replaces itself.
+//! 2. A thread of the control socket calls [`look`] some times a second, the other [`act`] when somebody asks for something.
+//! 3. The client is woken when there is a [`cutover_rollout_wish`], and reconnects or replaces itself.
 //! 4. The session's thread says by [`cutover_beat`] that it goes round, and on the fused path by `swaps::fused_rounds`; a
 //!    loop that stands still is taken for a hang.
 
 use crate::control_socket;
 use crate::error::boundary;
-use crate::{modes, text};
+use crate::{modes, text, wake};
 use control::{Place, Request, place};
 use rollout::{Bond, Folder, Followup, LastRun, Operator, ProcessSeen, Site, Who};
 use rustix::time::{ClockId, clock_gettime};
@@ -33,6 +33,12 @@ const HOST_VARIABLE: &str = "CUTOVER_HOST_ID";
 
 /// A session's loop goes round several times a second, idle or not. One that stands still for so long hangs.
 const STANDSTILL_MAX: Duration = Duration::from_secs(3);
+
+/// From one look to the next while frames move, a plan runs, or there is no session.
+const BUSY: Duration = Duration::from_millis(100);
+
+/// From one look to the next on an idle tunnel. A call that hangs is off within a second all the same.
+const QUIET: Duration = Duration::from_millis(250);
 
 /// Looks further apart than this mean that the whole process stood still (stopped, frozen, or without a processor), which
 /// is not the loop's doing.
@@ -188,23 +194,29 @@ fn is_fused() -> bool {
     swaps::session_path().is_some_and(|(path, _)| path == "fused")
 }
 
-/// The control thread's look.
-pub(crate) fn look(heart: &mut Heart) {
+/// A look, and when the next one is due.
+pub(crate) fn look(heart: &mut Heart) -> Duration {
     let now = Instant::now();
     let connected = control_socket::is_connected();
     let beats = BEATS.load(Relaxed).wrapping_add(swaps::fused_rounds());
     let stands_still = heart.stands_still(connected, beats, now);
     let process = seen();
     let mut slot = lock(&OPERATOR);
-    let Some(operator) = slot.as_mut() else { return };
+    let Some(operator) = slot.as_mut() else { return QUIET };
     let mut wishes = operator.look(now, process);
     if stands_still {
         operator.stalled("the session's loop has not gone round for 3 s");
         wishes.extend(operator.look(now, process));
     }
+    let moves = operator.is_moving() || !connected || heart.frames != process.frames;
     drop(slot);
-    lock(&WISHES).extend(wishes);
+    heart.frames = process.frames;
+    if !wishes.is_empty() {
+        lock(&WISHES).extend(wishes);
+        wake::cutover_wake();
+    }
     heart.tell_systemd(connected);
+    if moves { BUSY } else { QUIET }
 }
 
 /// What is asked at the control socket.
@@ -245,6 +257,8 @@ fn without_operator(request: &Request) -> Result<Value, String> {
 #[derive(Debug, Default)]
 pub(crate) struct Heart {
     beats: u64,
+    /// Frames carried until the last look.
+    frames: u64,
     moved: Option<Instant>,
     looked: Option<Instant>,
     is_stuck: bool,
@@ -326,7 +340,7 @@ mod tests {
     #[test]
     fn bonds_and_per_session_swaps_are_in_the_registry() {
         let bound = swaps::BONDS.iter().flat_map(|bond| bond.swaps);
-        for name in bound.chain(swaps::PER_SESSION) {
+        for name in bound.chain(swaps::PER_SESSION).chain(swaps::PER_PROCESS) {
             assert!(swaps::REGISTRY.iter().any(|line| line.name == *name), "{name} is no swap");
         }
     }

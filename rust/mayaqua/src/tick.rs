@@ -62,7 +62,7 @@ impl Ticks {
             return 0;
         }
         let known = self.adjust_time.iter().rev().find(|known| known.tick <= tick);
-        known.map_or(0, |known| known.time.saturating_add(tick - known.tick)).max(1)
+        known.map_or(0, |known| known.time.wrapping_add(tick - known.tick)).max(1)
     }
 }
 

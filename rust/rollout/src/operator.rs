@@ -255,6 +255,11 @@ impl Operator {
         self.write();
     }
 
+    /// Whether a plan is on its way, so that looks should be frequent.
+    pub fn is_moving(&self) -> bool {
+        self.progress.as_ref().is_some_and(Progress::is_running)
+    }
+
     /// Grows with every change.
     pub fn generation(&self) -> u64 {
         self.generation

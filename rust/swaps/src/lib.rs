@@ -155,3 +155,6 @@ with_bonds!(bonds);
 
 /// Effects whose side is chosen when a session begins, so that a change needs a new one.
 pub static PER_SESSION: &[&str] = &["session_main", "new_ssl_ctx", "vlan_get_packet_adapter"];
+
+/// Effects whose side is chosen when the process begins, before Mayaqua starts, so that a change needs a new process.
+pub static PER_PROCESS: &[&str] = &["init_tick64"];

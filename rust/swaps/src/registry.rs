@@ -227,6 +227,21 @@ macro_rules! with_registry {
             http_header_to_str = HttpHeaderToStr in "Mayaqua/HTTP.c", http, cloned, in http;
             en_safe_http_value = EnSafeHttpHeaderValueStr in "Mayaqua/Str.c", http, cloned, in http;
             get_http_date_str = GetHttpDateStr in "Mayaqua/HTTP.c", http, cloned, in http;
+            init_tick64 = InitTick64 in "Mayaqua/Tick64.c", tick, effect;
+        }
+    };
+}
+
+// Functions that follow a swap of the same file: they work on what it has made, so that its side is theirs for as long as
+// that lives. The build renames them with it; the swap's file has their exported definitions, which ask whose it is. They
+// have no switch of their own.
+//
+//   <rust name>: <C symbol> + <C symbol> …;
+#[allow(unused_macros, reason = "for the build script, which renames")]
+macro_rules! with_followers {
+    ($lines:ident) => {
+        $lines! {
+            init_tick64: FreeTick64 + Tick64 + Tick64ToTime64;
         }
     };
 }

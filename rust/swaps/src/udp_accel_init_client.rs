@@ -1,11 +1,11 @@
 //! `UdpAccelInitClient`: starts UDP acceleration with what the server's Welcome says. The Rust side does what the C does,
 //! by the C, and remembers the server's key of version 2, which the C hands to its cipher and keeps nowhere:
-//! [`crate::fused`] needs it to open datagrams.
+//! [`crate::fused`] needs it to open datagrams. It is kept in locked pages, and wiped once it has been taken.
 //!
 //! Ownership: the object is the caller's, on the session's thread; so is the memory of the key. No locks.
 
-use cedar::udp_accel::KeyV2;
 use cedar::udp_accel::wire::CIPHER_KEY_SIZE_V2;
+use secure::Secret;
 use softether_sys::{IP, UCHAR, UDP_ACCEL, UINT};
 use std::cell::Cell;
 use std::ptr;
@@ -13,7 +13,7 @@ use std::ptr;
 thread_local! {
     /// The object that this thread's session has started last, and its server's key. A client's session starts it and
     /// runs on one thread.
-    static STARTED: Cell<Option<(*const UDP_ACCEL, KeyV2)>> = const { Cell::new(None) };
+    static STARTED: Cell<Option<(*const UDP_ACCEL, Secret)>> = const { Cell::new(None) };
 }
 
 switch::swap! {
@@ -56,16 +56,28 @@ pub unsafe fn rust(
         let started =
             c_UdpAccelInitClient(a, server_key, server_ip, server_port, server_cookie, client_cookie, server_ip_2);
         if started != 0 && (*a).Version > 1 {
-            let key = server_key.cast::<[UCHAR; CIPHER_KEY_SIZE_V2]>().read_unaligned();
-            STARTED.set(Some((a, key)));
+            STARTED.set(keep(server_key).map(|key| (a, key)));
         }
         started
     }
 }
 
+/// A copy of a key of version 2 in locked pages. Without such pages there is none: the session's datagrams are the C's then.
+///
+/// # Safety
+/// `key` has as many bytes.
+unsafe fn keep(key: *const UCHAR) -> Option<Secret> {
+    let mut secret = Secret::new(CIPHER_KEY_SIZE_V2)
+        .inspect_err(|error| tracing::warn!(%error, "datagrams are left to the C"))
+        .ok()?;
+    // SAFETY: the caller's; the secret is nobody else's yet.
+    unsafe { ptr::copy_nonoverlapping(key, secret.as_mut_slice().as_mut_ptr(), CIPHER_KEY_SIZE_V2) };
+    Some(secret)
+}
+
 /// The server's key of the object that this thread has started last, once: it is forgotten here.
 #[must_use]
-pub fn take_server_key(a: *const UDP_ACCEL) -> Option<KeyV2> {
+pub fn take_server_key(a: *const UDP_ACCEL) -> Option<Secret> {
     STARTED.take().filter(|(started, _)| ptr::eq(*started, a)).map(|(_, key)| key)
 }
 

@@ -155,6 +155,12 @@ impl Switchboard {
         self.entries().filter_map(|entry| self_test(entry).err()).collect()
     }
 
+    /// Runs the self-tests of `names` only.
+    pub fn self_test_of(&self, names: &[&str]) -> Vec<Failure> {
+        let named = self.entries().filter(|entry| names.contains(&entry.swap.info().name));
+        named.filter_map(|entry| self_test(entry).err()).collect()
+    }
+
     /// What is to be known of every swap, at one moment.
     pub fn report(&self) -> Report {
         Report { schema_version: 1, build_id: build_id(), swaps: self.swaps().map(SwapReport::new).collect() }

@@ -99,7 +99,8 @@ unsafe fn rust(udp: *mut UDP_ACCEL) -> Option<Udp> {
     // SAFETY: the caller's; the socket is open as long as the object lives.
     unsafe {
         let key = udp_accel_init_client::take_server_key(udp);
-        let accel = udp_accel::udp_accel(&*udp, key.as_ref())?;
+        let your_key = key.as_ref().and_then(|key| key.as_slice().first_chunk());
+        let accel = udp_accel::udp_accel(&*udp, your_key)?;
         let socket = BorrowedFd::borrow_raw((*(*udp).UdpSock).socket).try_clone_to_owned().ok()?;
         Some(Udp::new(accel, socket))
     }
