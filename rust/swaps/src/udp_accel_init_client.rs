@@ -56,7 +56,7 @@ pub unsafe fn rust(
         let started =
             c_UdpAccelInitClient(a, server_key, server_ip, server_port, server_cookie, client_cookie, server_ip_2);
         if started != 0 && (*a).Version > 1 {
-            STARTED.set(keep(server_key).map(|key| (a, key)));
+            STARTED.set(keep(server_key).map(|key| (a.cast_const(), key)));
         }
         started
     }
