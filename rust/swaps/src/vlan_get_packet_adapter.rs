@@ -44,14 +44,14 @@ pub unsafe fn rust() -> *mut PACKET_ADAPTER {
 }
 
 /// Whether a packet adapter is one of [`rust`]'s. The client puts functions of its own before
-/// some of the five, but not before `Free`.
+/// some of the five, but not before `GetCancel`.
 ///
 /// # Safety
 /// `adapter` is a packet adapter.
 pub unsafe fn is_own(adapter: *const PACKET_ADAPTER) -> bool {
-    let own = free as unsafe extern "C" fn(_);
+    let own = get_cancel as unsafe extern "C" fn(_) -> _;
     // SAFETY: the caller's.
-    unsafe { (*adapter).Free }.is_some_and(|function| function as usize == own as usize)
+    unsafe { (*adapter).GetCancel }.is_some_and(|function| function as usize == own as usize)
 }
 
 /// What a session's `Param` points to.
