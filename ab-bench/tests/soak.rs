@@ -25,7 +25,7 @@ fn fourteen_seconds_pass() {
     assert_eq!(report.faults(), [""; 0], "{report}\n{}", report.client_log.join("\n"));
     assert!(report.count(EventKind::Modes) >= 1 && report.count(EventKind::Restart) >= 1, "{report}");
     for way in &report.ways {
-        assert!(way.received > 500, "{report}");
+        assert!(way.received > 1000, "{report}");
     }
 }
 
