@@ -634,6 +634,16 @@ void cutover_beat(void);
 // `why` is a string.
 void cutover_stop_all(const char *why);
 
+// Says that this thread works for a session from now on, until [`cutover_session_leave`]. Sessions are numbered from 1, in
+// the order in which they begin in this process.
+//
+// # Safety
+// `s` is a session at its start, on its own thread.
+void cutover_session_enter(const SESSION *s);
+
+// Says that this thread's session has ended. Without one, nothing happens.
+void cutover_session_leave(void);
+
 // Clamps what the server's Welcome said about a session: its timeout, its number of connections, UDP without encryption.
 // To be called before the session carries a frame, from its packet adapter's `Init`.
 //

@@ -1,4 +1,4 @@
-//! The packet adapter of a session: the function table that Cedar moves frames through, C's or Rust's, with four
+//! The packet adapter of a session: the function table that Cedar moves frames through, C's or Rust's, with five
 //! additions of the client, a beat that says that the session's loop goes round, and a word to the main thread at its end.
 //!
 //! 1. The C side takes the client's interface, not one that the C made.
@@ -10,6 +10,8 @@
 //! 4. A session whose connections are lost as fast as they are made ends, and the client connects anew. Servers of this
 //!    version with OpenSSL 3 have the same defect: after one reset they drop every connection of that session, for ever,
 //!    and the session lives on without carrying a frame, since each attempt counts as a sign of life.
+//! 5. From `Init` to `Free` the session's thread is known to work for it: shares of sessions are drawn by that, and the log
+//!    says so.
 
 const std = @import("std");
 const c = @import("c");
@@ -65,13 +67,18 @@ const losses_window_ms = 10_000;
 
 fn init(session: [*c]c.SESSION) callconv(.c) c.UINT {
     ERR_clear_error();
+    cutover.cutover_session_enter(@ptrCast(session));
     if (cutover.cutover_session_hold_terms(@ptrCast(session)) != cutover.CUTOVER_STATUS_OK) {
         std.log.err("{s}", .{log.lastError()});
         is_refused = true;
+        cutover.cutover_session_leave();
         return 0;
     }
     losses = .{ .before = session.*.NumDisconnected };
-    return inner.init(session);
+    const is_ready = inner.init(session);
+    // Without that there is no `Free`.
+    if (is_ready == 0) cutover.cutover_session_leave();
+    return is_ready;
 }
 
 /// Cedar ends the frames of each round with a call without data, and goes on to the sockets in the next.
@@ -93,6 +100,7 @@ fn next(session: [*c]c.SESSION, data: [*c]?*anyopaque) callconv(.c) c.UINT {
 /// Tells the main thread, which sleeps while nothing happens, that the session ends.
 fn free(session: [*c]c.SESSION) callconv(.c) void {
     inner.free(session);
+    cutover.cutover_session_leave();
     @atomicStore(bool, &is_freed, true, .release);
     cutover.cutover_wake();
 }

@@ -220,6 +220,10 @@ fn a_mismatch_and_a_panic_are_found_undone_with_what_is_bound_audited_and_cost_n
         });
         assert!(audit(&lab).contains("\"what\":\"demoted\",\"swap\":\"write_fifo\""), "{}", audit(&lab));
         assert!(swaps(&lab, &["set", "write_fifo=rust"]).unwrap_err().contains("promote"));
+        // C runs the session, and yet its thread is known to work for it.
+        let log = client.log();
+        let demoted = log.lines().find(|line| line.contains("demoted to c swap=\"write_fifo\""));
+        assert!(demoted.is_some_and(|line| line.ends_with(" session=1")), "{log}");
         assert!(client.stop().unwrap().success());
         // It stays demoted in the next run of the same build.
         let client = start(&lab, &planted(&lab, "none", "*=rust"));

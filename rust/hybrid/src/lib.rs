@@ -17,6 +17,7 @@
 //! | `modes.rs` | which side of each swap runs, and what was counted |
 //! | `interface.rs` | the network interface |
 //! | `batch.rs` | the packet adapter in batches, for programs that move frames themselves |
+//! | `session_thread.rs` | which session a thread works for |
 //! | `terms.rs` | what a server may impose on a session |
 //! | `wake.rs` | waking the main thread |
 //! | `log.rs` | one line per event |
@@ -33,6 +34,7 @@ pub mod log;
 mod metrics;
 pub mod modes;
 pub mod rollout;
+pub mod session_thread;
 pub mod terms;
 mod text;
 mod verify;

@@ -7,8 +7,8 @@ use std::fmt;
 use std::sync::Once;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormattedFields};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -87,7 +87,7 @@ fn journal(target: &str) -> Result<Option<tracing_journald::Layer>, String> {
     }
 }
 
-/// `cutover: warning: what happened key=value`. Who keeps logs adds the time.
+/// `cutover: warning: what happened key=value session=2`. Who keeps logs adds the time.
 struct Line;
 
 impl<S, N> FormatEvent<S, N> for Line
@@ -105,6 +105,12 @@ where
         };
         write!(line, "cutover: {level}")?;
         context.format_fields(line.by_ref(), event)?;
+        // What the event lies in, such as its session.
+        for span in context.event_scope().into_iter().flatten() {
+            if let Some(fields) = span.extensions().get::<FormattedFields<N>>().filter(|fields| !fields.is_empty()) {
+                write!(line, " {fields}")?;
+            }
+        }
         writeln!(line)
     }
 }

@@ -58,6 +58,15 @@ pub fn session_path() -> Option<(&'static str, Option<&'static str>)> {
     None
 }
 
+/// What a session is drawn by where only a share of sessions runs on Rust: the key that server and client agreed on.
+///
+/// # Safety
+/// `s` is null or a session.
+pub unsafe fn session_id(s: *const softether_sys::SESSION) -> u64 {
+    // SAFETY: the caller's.
+    unsafe { s.as_ref().map_or(0, |s| memory::connection::session_id(s.Connection)) }
+}
+
 /// How often the loop of sessions on the fused path has gone round, which it does once a second at least. Those that go
 /// seam by seam ask the packet adapter in every round, where whoever wraps it can count them.
 pub fn fused_rounds() -> u64 {

@@ -22,7 +22,7 @@ pub(crate) use lifetime::Running;
 #[cfg(fused_path)]
 pub(crate) use turn::add_connections;
 
-use crate::memory::{connection, session};
+use crate::memory::session;
 #[cfg(not(fused_path))]
 use lifetime::Running;
 use softether_sys::SESSION;
@@ -38,7 +38,7 @@ switch::swap! {
     // Whatever unwinds has ended the session on its way.
     contract: effect(()),
     // SAFETY: the dispatcher's caller gives a session or null.
-    session: unsafe { session_id(s) },
+    session: unsafe { crate::session_id(s) },
     rust: rust,
     self_test: self_test,
 }
@@ -57,7 +57,7 @@ pub unsafe fn rust(s: *mut SESSION) {
             c_SessionMain(s);
             return;
         };
-        let _session = enter_session(session_id(s));
+        let _session = enter_session(crate::session_id(s));
         let mut running = Running::begin(s, c);
         if running.init_adapter() {
             let path = path::choose(s);
@@ -71,15 +71,6 @@ pub unsafe fn rust(s: *mut SESSION) {
             }
         }
     }
-}
-
-/// What a session is drawn by where only a share of sessions runs on Rust.
-///
-/// # Safety
-/// `s` is null or a session.
-unsafe fn session_id(s: *const SESSION) -> u64 {
-    // SAFETY: the caller's.
-    unsafe { s.as_ref().map_or(0, |s| connection::session_id(s.Connection)) }
 }
 
 /// Both sides ignore null; what they do with a session is the differential test's.

@@ -237,9 +237,7 @@ impl Swap {
             self.put_in_force(&state);
         }
         self.demotions.fetch_add(1, Relaxed);
-        let session = session::current_session();
-        let session = (session != 0).then_some(session);
-        tracing::warn!(swap = self.info.name, session, reason, "swap demoted to c");
+        tracing::warn!(swap = self.info.name, reason, "swap demoted to c");
     }
 
     /// Ends a demotion, which is a person's act. The swap stays on C until it is set; returns why it was demoted, if it
