@@ -26,6 +26,9 @@ use source::Source;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+/// The C file that prints the lines of Debug().
+const DEBUG_FILE: &str = "Mayaqua/Str.c";
+
 /// What SoftEther's C links with.
 const LIBRARIES: &[&str] = &["ssl", "crypto", "z", "pthread", "rt"];
 
@@ -39,9 +42,14 @@ fn main() {
 fn run() -> Result<(), String> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("not run by cargo")?);
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").ok_or("not run by cargo")?);
-    for input in
-        ["build.rs", "bridge/build", "bridge/readline.c", "rust/swaps/src/registry.rs", "vendor/SoftEtherVPN.lock"]
-    {
+    for input in [
+        "build.rs",
+        "bridge/build",
+        "bridge/debug.c",
+        "bridge/readline.c",
+        "rust/swaps/src/registry.rs",
+        "vendor/SoftEtherVPN.lock",
+    ] {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }
 
@@ -53,6 +61,7 @@ fn run() -> Result<(), String> {
     let declarations = bindings::generate(&compiler, &wrapper, &source.src)?;
     let pristine = pristine_units(&source, &root)?;
     let mut units = renamed_units(&pristine, &swaps)?;
+    units.push(debug_unit(&root, !swaps.is_empty())?);
     units.push(bindings::layout_check(&declarations, &wrapper)?);
     compiler.archive("softether", &compiler.objects(&Profile::of_cargo(), &units)?);
     let shared = target_directory(&out_dir)?.join("softether");
@@ -97,7 +106,21 @@ fn renamed_units(pristine: &[Unit], swaps: &[&Swap]) -> Result<Vec<Unit>, String
             unit.text = renamed.map_err(|e| e.message(symbol, swap.file))?.into_bytes();
         }
     }
+    // bridge/debug.c takes the place of what prints the C's debug lines. Not in a build of the untouched C.
+    if let (false, Some(unit)) = (swaps.is_empty(), units.iter_mut().find(|unit| unit.name == DEBUG_FILE)) {
+        let text = std::str::from_utf8(&unit.text).map_err(|e| format!("{DEBUG_FILE}: {e}"))?;
+        let renamed = rename::rename_definition(text, "DebugArgs");
+        unit.text = renamed.map_err(|e| e.message("DebugArgs", DEBUG_FILE))?.into_bytes();
+    }
     Ok(units)
+}
+
+/// Where the C's Debug() lines come out.
+fn debug_unit(root: &Path, is_bridged: bool) -> Result<Unit, String> {
+    let file = root.join("bridge/debug.c");
+    let text = fs::read(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let define: &[u8] = if is_bridged { b"#define CUTOVER_DEBUG_IS_BRIDGED\n" } else { b"" };
+    Ok(Unit { name: "bridge/debug.c".to_owned(), text: [define, &text].concat() })
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {

@@ -210,7 +210,9 @@ fn found(lab: &Lab, client: &Client, step: &str, swap: &str) -> (Duration, Strin
 fn a_mismatch_and_a_panic_are_found_undone_with_what_is_bound_audited_and_cost_no_frame() {
     for (fault, stage) in [("mismatch", "shadow"), ("panic", "rust")] {
         let lab = vendored();
-        let client = start(&lab, &planted(&lab, fault, "*=c"));
+        let mut spec = planted(&lab, fault, "*=c");
+        spec.env.push(("CUTOVER_LOG".into(), "warn,cutover=info,softether=debug".into()));
+        let client = start(&lab, &spec);
         let step = format!("swaps = [\"write_fifo\", \"read_fifo\", \"get_fifo_pointer\"]\nstages = [\"{stage}\"]");
         under_traffic(&lab, &client, || {
             let (took, reason) = found(&lab, &client, &step, "write_fifo");
@@ -224,6 +226,7 @@ fn a_mismatch_and_a_panic_are_found_undone_with_what_is_bound_audited_and_cost_n
         let log = client.log();
         let demoted = log.lines().find(|line| line.contains("demoted to c swap=\"write_fifo\""));
         assert!(demoted.is_some_and(|line| line.ends_with(" session=1")), "{log}");
+        assert!(log.contains("cutover: debug: "), "the C's Debug() is asked for: {log}");
         assert!(client.stop().unwrap().success());
         // It stays demoted in the next run of the same build.
         let client = start(&lab, &planted(&lab, "none", "*=rust"));

@@ -165,6 +165,7 @@ pub unsafe extern "C" fn cutover_init(abi_version: u32, modes: *const c_char) ->
             return Err(failed(Status::Busy, "cutover_init was called before"));
         }
         log::start();
+        log::bridge_c();
         switch::install_panic_hook();
         switch::set_build_id(build_id());
         let board = modes::board();
@@ -181,6 +182,7 @@ pub unsafe extern "C" fn cutover_init(abi_version: u32, modes: *const c_char) ->
 #[unsafe(no_mangle)]
 pub extern "C" fn cutover_exit() {
     boundary((), || {
+        log::leave_c();
         control_socket::stop();
         swaps::interface::close();
         STARTED.store(false, Ordering::Release);

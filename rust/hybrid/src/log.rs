@@ -2,7 +2,7 @@
 //! library alike.
 
 use crate::error::boundary;
-use std::ffi::c_char;
+use std::ffi::{CStr, c_char};
 use std::fmt;
 use std::sync::Once;
 use tracing::{Event, Level, Subscriber};
@@ -72,6 +72,43 @@ pub(crate) fn start() {
         let _ = tracing_subscriber::registry().with(filter).with(journal).with(lines).try_init();
         if let Some(complaint) = complaint {
             tracing::warn!("{TARGET_VARIABLE}: {complaint}; the log goes to standard error");
+        }
+    });
+}
+
+/// Has the C's `Debug()` come to the log, if that is asked for. To be called after `InitMayaqua`, which says that it is not.
+pub(crate) fn bridge_c() {
+    if tracing::enabled!(target: C_TARGET, Level::DEBUG) {
+        // SAFETY: the function that is given is one of this library, and takes a string of any thread.
+        unsafe { cutover_debug_to(Some(c_debug)) };
+    }
+}
+
+/// Ends that. To be called before `FreeMayaqua`.
+pub(crate) fn leave_c() {
+    // SAFETY: none is one.
+    unsafe { cutover_debug_to(None) };
+}
+
+unsafe extern "C" {
+    /// bridge/debug.c.
+    fn cutover_debug_to(line: Option<unsafe extern "C" fn(text: *const c_char)>);
+}
+
+/// The log's target for what the C says by its `Debug()`; the C formats nothing unless it is asked for.
+const C_TARGET: &str = "softether";
+
+/// One line of the C's `Debug()`.
+///
+/// # Safety
+/// `text` is a string.
+unsafe extern "C" fn c_debug(text: *const c_char) {
+    boundary((), || {
+        // SAFETY: the caller's.
+        let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
+        let text = text.trim_end();
+        if !text.is_empty() {
+            tracing::debug!(target: C_TARGET, "{text}");
         }
     });
 }
