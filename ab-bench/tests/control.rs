@@ -6,6 +6,7 @@
 mod support;
 
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -210,7 +211,10 @@ fn found(lab: &Lab, client: &Client, step: &str, swap: &str) -> (Duration, Strin
 fn a_mismatch_and_a_panic_are_found_undone_with_what_is_bound_audited_and_cost_no_frame() {
     for (fault, stage) in [("mismatch", "shadow"), ("panic", "rust")] {
         let lab = vendored();
+        let inputs = lab.dir().join("inputs");
+        std::fs::create_dir(&inputs).expect("a folder in the lab");
         let mut spec = planted(&lab, fault, "*=c");
+        spec.env.push(("CUTOVER_CAPTURE_PLAINTEXT".into(), inputs.clone().into()));
         spec.env.push(("CUTOVER_LOG".into(), "warn,cutover=info,softether=debug".into()));
         let client = start(&lab, &spec);
         let step = format!("swaps = [\"write_fifo\", \"read_fifo\", \"get_fifo_pointer\"]\nstages = [\"{stage}\"]");
@@ -228,6 +232,7 @@ fn a_mismatch_and_a_panic_are_found_undone_with_what_is_bound_audited_and_cost_n
         assert!(demoted.is_some_and(|line| line.ends_with(" session=1")), "{log}");
         assert!(log.contains("cutover: debug: "), "the C's Debug() is asked for: {log}");
         assert!(client.stop().unwrap().success());
+        inputs_are_made_again(&inputs, fault == "mismatch");
         // It stays demoted in the next run of the same build.
         let client = start(&lab, &planted(&lab, "none", "*=rust"));
         assert_eq!(
@@ -237,6 +242,21 @@ fn a_mismatch_and_a_panic_are_found_undone_with_what_is_bound_audited_and_cost_n
         done(&lab, &["promote", "write_fifo"]);
         done(&lab, &["set", "write_fifo=rust"]);
         assert!(client.stop().unwrap().success());
+    }
+}
+
+/// The input of the call that differed is there, for its owner alone; of a program without the fault both sides agree on it.
+fn inputs_are_made_again(folder: &Path, is_one: bool) {
+    let files: Vec<PathBuf> = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(!files.is_empty(), is_one, "{files:?}");
+    for file in files {
+        let name = file.file_name().unwrap().to_string_lossy();
+        assert!(name.starts_with("write_fifo-"), "{name}");
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+        let output = std::process::Command::new(bin("cutover-replay")).arg(&file).output().expect("cutover-replay");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(said.contains("bytes differs") && said.ends_with("now c and rust are the same\n"), "{said}");
     }
 }
 

@@ -71,6 +71,7 @@ fn every_swap_has_its_file_and_its_test_and_every_such_file_its_swap() {
                 "planted",
                 "record",
                 "family",
+                "saved",
                 "shims",
             ][..],
         ),

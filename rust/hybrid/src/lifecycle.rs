@@ -16,6 +16,10 @@ pub const CUTOVER_ABI_VERSION: u32 = 2;
 /// The environment variable with modes that outrank the configuration, such as `new_block=shadow,*=c`.
 pub(crate) const MODES_VARIABLE: &str = "CUTOVER_SWAPS";
 
+/// The environment variable with the folder for the inputs of calls that mismatch, which hold traffic as it is. There is no
+/// other way to have them written.
+const CAPTURE_VARIABLE: &str = "CUTOVER_CAPTURE_PLAINTEXT";
+
 static STARTED: AtomicBool = AtomicBool::new(false);
 
 /// The library's [`CUTOVER_ABI_VERSION`].
@@ -79,6 +83,19 @@ fn checksum(path: &Path) -> io::Result<u32> {
             0 => return Ok(hasher.finalize()),
             count => hasher.update(part.get(..count).unwrap_or_default()),
         }
+    }
+}
+
+/// Has the inputs of calls that mismatch kept, if the environment asks for it in these words.
+fn capture() {
+    let Some(folder) = std::env::var_os(CAPTURE_VARIABLE) else { return };
+    let folder = std::path::PathBuf::from(folder);
+    match switch::capture_to(&folder) {
+        Ok(()) => tracing::warn!(
+            "{CAPTURE_VARIABLE}: what calls that mismatch were given, traffic included, is written to {} as it is",
+            folder.display()
+        ),
+        Err(error) => tracing::error!("{CAPTURE_VARIABLE}: nothing is captured: {}: {error}", folder.display()),
     }
 }
 
@@ -168,6 +185,7 @@ pub unsafe extern "C" fn cutover_init(abi_version: u32, modes: *const c_char) ->
         log::bridge_c();
         switch::install_panic_hook();
         switch::set_build_id(build_id());
+        capture();
         let board = modes::board();
         board.self_test_all();
         for (spec, source) in &levels {

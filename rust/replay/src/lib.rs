@@ -1,12 +1,14 @@
-//! Replays what a session has recorded through the C and the Rust side of the functions that it recorded.
+//! Replays what a client has recorded through the C and the Rust side of the functions that it recorded.
 //!
-//! 1. [`replay`] reads the file's first line, which names the kind of the record. There is one kind now, `framing`.
-//! 2. [`framing`] gives both sides what went in, call by call, and compares what comes out: C with Rust, and both with
-//!    the record.
-//! 3. The answer is a [`Report`]; its first difference says where.
+//! 1. [`replay`] reads the file's first line, which names the kind of the record.
+//! 2. `framing`, a session: [`framing`] gives both sides what went in, call by call, and compares what comes out: C with
+//!    Rust, and both with the record. The answer is a [`Report`]; its first difference says where.
+//! 3. `call`, the input of one call that mismatched: [`call`] calls the function again, in shadow. The answer is a
+//!    [`call::Report`].
 //!
-//! Records are written by the client on request: `swaps::record` says how, and what is in them.
+//! Records are written by the client on request: `swaps::record` and `switch::capture_to` say how, and what is in them.
 
+pub mod call;
 pub mod framing;
 
 #[path = "../../swaps/tests/differential/support/connection.rs"]
@@ -18,7 +20,16 @@ use std::fmt;
 use std::sync::{Once, OnceLock};
 use swaps::record::{BadRecord, FIRST_LINE};
 
-/// What a replay found.
+/// What a replay found, by the kind of the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// `framing`.
+    Session(Report),
+    /// `call`.
+    Call(call::Report),
+}
+
+/// What the replay of a session found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Calls of `ConnectionSend` and `ConnectionReceive`.
@@ -47,10 +58,10 @@ pub struct Difference {
 }
 
 /// Why a file cannot be replayed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
     /// It has not the first line of a record.
-    #[error("this is no record; a record begins with `cutover-record 1 framing`")]
+    #[error("this is no record; a record begins with `cutover-record 1 framing` or `cutover-record 1 call`")]
     NoRecord,
     /// It is cut or damaged.
     #[error(transparent)]
@@ -58,16 +69,54 @@ pub enum ReplayError {
     /// Nothing was recorded in it.
     #[error("the record has no session")]
     Empty,
+    /// The second line is not that of a call.
+    #[error("the record's second line is no mismatch of a swap")]
+    NoCall,
+    /// The record is of a swap that this program has not.
+    #[error("there is no swap {0} in this build")]
+    UnknownSwap(String),
+    /// The swap's input is never captured.
+    #[error("calls of {0} are not made again")]
+    NotRerun(String),
+    /// The bytes behind the second line are no input of the swap, or one that would end this program.
+    #[error("the record has no input of {0} that can be made again; it may be cut")]
+    NoInput(&'static str),
+    /// The swap cannot be compared.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// Replays a record through both sides.
 ///
 /// # Errors
 /// [`ReplayError`]
-pub fn replay(file: &[u8]) -> Result<Report, ReplayError> {
+pub fn replay(file: &[u8]) -> Result<Found, ReplayError> {
+    if let Some(call) = file.strip_prefix(switch::CALL_FIRST_LINE) {
+        start_mayaqua();
+        return call::replay(call).map(Found::Call);
+    }
     let events = file.strip_prefix(FIRST_LINE).ok_or(ReplayError::NoRecord)?;
     start_mayaqua();
-    framing::replay(&swaps::record::Event::all(events)?)
+    framing::replay(&swaps::record::Event::all(events)?).map(Found::Session)
+}
+
+impl Found {
+    /// Whether both sides, and the record of a session, are the same.
+    pub fn is_same(&self) -> bool {
+        match self {
+            Found::Session(report) => report.difference.is_none(),
+            Found::Call(report) => report.difference.is_none(),
+        }
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Found::Session(report) => report.fmt(f),
+            Found::Call(report) => report.fmt(f),
+        }
+    }
 }
 
 impl fmt::Display for Report {

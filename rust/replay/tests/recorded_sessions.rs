@@ -2,12 +2,19 @@
 //!
 //! How the records were made is in docs/BENCH.md, "Replay".
 
-use replay::{ReplayError, replay};
+use replay::{Found, ReplayError, Report};
 use std::fs;
 use std::path::Path;
 use swaps::record::{BadRecord, Event, FIRST_LINE};
 
 const RECORDS: [&str; 3] = ["plain.rec", "compressed.rec", "connections.rec"];
+
+fn replay(file: &[u8]) -> Result<Report, ReplayError> {
+    replay::replay(file).map(|found| match found {
+        Found::Session(report) => report,
+        Found::Call(report) => panic!("a call: {report}"),
+    })
+}
 
 fn record(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);

@@ -97,7 +97,7 @@ pub(crate) struct Shown<'a> {
 impl Progress {
     /// A plan at its beginning, for the host with this id.
     pub fn new(plan: Plan, host_id: &str) -> Progress {
-        let host = stable_hash(&[host_id, "\n", &plan.name]);
+        let host = host_draw(host_id, &plan.name);
         Progress {
             plan,
             step: 0,
@@ -399,8 +399,37 @@ fn cpu_per_gb(before: &ProcessSeen, after: &ProcessSeen) -> Option<f64> {
     (bytes >= CPU_BYTES_MIN).then(|| cpu / (bytes as f64 / 1e9))
 }
 
+/// What a host is drawn by in a plan: another plan draws others.
+fn host_draw(host_id: &str, plan: &str) -> u64 {
+    stable_hash(&[host_id, "\n", plan])
+}
+
 /// FNV-1a: the same on every machine and in every build, as a draw must be.
 pub(crate) fn stable_hash(parts: &[&str]) -> u64 {
     let bytes = parts.iter().flat_map(|part| part.bytes());
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A thousand hosts: each share is about what it says, and two plans draw independently. The ids are fixed, so the draws
+    /// are the same each time; the bounds are some four standard deviations.
+    #[test]
+    fn a_thousand_hosts_are_drawn_by_their_id_and_by_the_plan() {
+        let drawn = |plan: &str, percent| {
+            let is_in = |host: &u32| switch::is_within(host_draw(&format!("host-{host}"), plan), percent);
+            (0..1000).filter(is_in).collect::<std::collections::BTreeSet<u32>>()
+        };
+        for plan in ["framing", "other"] {
+            for (percent, bounds) in [(0, 0..1), (1, 1..24), (10, 60..140), (50, 430..570), (100, 1000..1001)] {
+                let share = drawn(plan, percent);
+                assert!(bounds.contains(&share.len()), "{plan}, {percent} %: {}", share.len());
+                assert!(share.is_subset(&drawn(plan, percent.saturating_add(5))), "{plan}, {percent} %");
+            }
+        }
+        let both = drawn("framing", 50).intersection(&drawn("other", 50)).count();
+        assert!((190..310).contains(&both), "{both}");
+    }
 }

@@ -19,7 +19,15 @@ static SWAPS: [Swap; 4] = [
 ];
 
 const fn entry(index: usize, contract: Contract) -> Entry {
-    Entry { swap: &SWAPS[index], symbol: "", contract, self_test: || Ok(()), c_address: || 0, rust_address: || 0 }
+    Entry {
+        swap: &SWAPS[index],
+        symbol: "",
+        contract,
+        self_test: || Ok(()),
+        rerun: None,
+        c_address: || 0,
+        rust_address: || 0,
+    }
 }
 
 static ENTRIES: [Entry; 4] =

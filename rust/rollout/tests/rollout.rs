@@ -27,7 +27,7 @@ macro_rules! board {
             swap(4, "session_main", "session", Contract::Effect),
         ];
         const fn entry(swap: &'static Swap, contract: Contract) -> Entry {
-            Entry { swap, symbol: "", contract, self_test: || Ok(()), c_address: || 0, rust_address: || 0 }
+            Entry { swap, symbol: "", contract, self_test: || Ok(()), rerun: None, c_address: || 0, rust_address: || 0 }
         }
         static ENTRIES: [Entry; 5] = [
             entry(&SWAPS[0], Contract::Pure),

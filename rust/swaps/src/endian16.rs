@@ -1,5 +1,6 @@
 //! `Endian16`: a number of 16 bits between the host's byte order and the network's.
 
+use crate::saved::{self, Saved};
 use softether_sys::USHORT;
 
 switch::swap! {
@@ -11,6 +12,7 @@ switch::swap! {
     contract: pure,
     rust: rust,
     self_test: self_test,
+    input: (save, rerun),
 }
 
 /// The Rust side.
@@ -19,6 +21,21 @@ switch::swap! {
 /// None: it takes any number. `unsafe` is the macro's form.
 pub unsafe fn rust(src: USHORT) -> USHORT {
     mayaqua::memory::endian16(src)
+}
+
+/// # Safety
+/// None: it takes any number.
+unsafe fn save(src: USHORT, input: &mut Vec<u8>) -> bool {
+    saved::put_number(src.into(), input);
+    true
+}
+
+fn rerun(input: &[u8]) -> bool {
+    let mut saved = Saved::new(input);
+    let (Some(src), true) = (saved.number().and_then(|src| USHORT::try_from(src).ok()), saved.is_read()) else { return false };
+    // SAFETY: it takes any number.
+    unsafe { Endian16(src) };
+    true
 }
 
 /// Both sides on the edges of the type.

@@ -1,5 +1,6 @@
 //! `Endian64`: a number of 64 bits between the host's byte order and the network's.
 
+use crate::saved::{self, Saved};
 use softether_sys::UINT64;
 
 switch::swap! {
@@ -11,6 +12,7 @@ switch::swap! {
     contract: pure,
     rust: rust,
     self_test: self_test,
+    input: (save, rerun),
 }
 
 /// The Rust side.
@@ -19,6 +21,21 @@ switch::swap! {
 /// None: it takes any number. `unsafe` is the macro's form.
 pub unsafe fn rust(src: UINT64) -> UINT64 {
     mayaqua::memory::endian64(src)
+}
+
+/// # Safety
+/// None: it takes any number.
+unsafe fn save(src: UINT64, input: &mut Vec<u8>) -> bool {
+    saved::put_number(src, input);
+    true
+}
+
+fn rerun(input: &[u8]) -> bool {
+    let mut saved = Saved::new(input);
+    let (Some(src), true) = (saved.number(), saved.is_read()) else { return false };
+    // SAFETY: it takes any number.
+    unsafe { Endian64(src) };
+    true
 }
 
 /// Both sides on the edges of the type.

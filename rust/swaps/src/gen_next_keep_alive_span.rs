@@ -4,6 +4,7 @@
 
 use crate::memory;
 use cedar::framing::gen_next_keep_alive_span;
+use crate::saved::{self, Saved};
 use softether_sys::{CONNECTION, INFINITE, SESSION, UINT};
 use std::ptr;
 use switch::{Control, Difference, Kind, Shape, Verdict};
@@ -17,6 +18,7 @@ switch::swap! {
     contract: cloned(shadow),
     rust: rust,
     self_test: self_test,
+    input: (save, rerun),
 }
 
 /// The Rust side.
@@ -48,6 +50,34 @@ unsafe fn shadow(c: *mut CONNECTION, control: Control<'_, UINT>) -> Verdict {
 /// Whether a span lies between a fifth and a half of the timeout, which is `None` for null.
 fn is_possible(timeout: Option<u32>, span: u32) -> bool {
     timeout.map_or(span == INFINITE, |timeout| (timeout / 5..=timeout / 2).contains(&span))
+}
+
+/// The session's timeout; the spans themselves are random.
+///
+/// # Safety
+/// As for [`rust`].
+unsafe fn save(c: *mut CONNECTION, input: &mut Vec<u8>) -> bool {
+    // SAFETY: the caller's.
+    let timeout = unsafe { c.as_ref().map(|c| (*c.Session).Timeout) };
+    saved::put_number(timeout.map_or(u64::MAX, u64::from), input);
+    true
+}
+
+fn rerun(input: &[u8]) -> bool {
+    let mut saved = Saved::new(input);
+    let (Some(timeout), true) = (saved.number(), saved.is_read()) else { return false };
+    // SAFETY: all members of both may be zero.
+    let (mut c, mut s): (CONNECTION, SESSION) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+    let timeout = u32::try_from(timeout);
+    if matches!(timeout, Ok(0 | 1)) {
+        // The C divides by half of it, which would end this process as it did the other.
+        return false;
+    }
+    s.Timeout = timeout.unwrap_or(0);
+    c.Session = &mut s;
+    // SAFETY: the connection is ours, and null is allowed.
+    unsafe { GenNextKeepAliveSpan(if timeout.is_ok() { &raw mut c } else { ptr::null_mut() }) };
+    true
 }
 
 /// Both sides on the timeouts of a client, the least that the C survives, and null.

@@ -2,6 +2,7 @@
 //!
 //! Ownership: the bytes stay the FIFO's. The caller holds the FIFO's lock where it has one.
 
+use crate::saved::{self, Saved};
 use softether_sys::{FIFO, UCHAR};
 use std::ptr;
 
@@ -14,6 +15,7 @@ switch::swap! {
     contract: pure,
     rust: rust,
     self_test: self_test,
+    input: (save, rerun),
 }
 
 /// The Rust side.
@@ -26,6 +28,22 @@ pub unsafe fn rust(f: *mut FIFO) -> *mut UCHAR {
     }
     // SAFETY: the caller's. A FIFO without a block has `pos` 0; wrapping_add then keeps null.
     unsafe { (*f).p.cast::<UCHAR>().wrapping_add((*f).pos as usize) }
+}
+
+/// # Safety
+/// As for [`rust`].
+unsafe fn save(f: *mut FIFO, input: &mut Vec<u8>) -> bool {
+    // SAFETY: the caller's.
+    unsafe { saved::put_fifo(f, input) };
+    true
+}
+
+fn rerun(input: &[u8]) -> bool {
+    let mut saved = Saved::new(input);
+    let (Some(mut fifo), true) = (saved.fifo(), saved.is_read()) else { return false };
+    // SAFETY: the FIFO is ours.
+    unsafe { GetFifoPointer(fifo.as_mut().map_or(ptr::null_mut(), |fifo| fifo.as_mut())) };
+    true
 }
 
 /// Both sides on null, an empty and a half-read FIFO.

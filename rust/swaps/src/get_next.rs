@@ -3,6 +3,7 @@
 //! Ownership: the item becomes the caller's. The caller holds the queue's lock where several threads use it.
 
 use crate::memory::{fifo, queue};
+use crate::saved::{self, Saved};
 use softether_sys::QUEUE;
 use std::ffi::c_void;
 use std::ptr;
@@ -17,6 +18,7 @@ switch::swap! {
     contract: cloned(shadow),
     rust: rust,
     self_test: self_test,
+    input: (save, rerun),
 }
 
 /// The Rust side.
@@ -44,6 +46,22 @@ unsafe fn shadow(q: *mut QUEUE, control: Control<'_, *mut c_void>) -> Verdict {
         compare_results(&c, &rust(copy.as_mut()))?;
         queue::compare(&*q, copy.as_mut())
     }
+}
+
+/// # Safety
+/// As for [`rust`].
+unsafe fn save(q: *mut QUEUE, input: &mut Vec<u8>) -> bool {
+    // SAFETY: the caller's.
+    unsafe { saved::put_queue(q, input) };
+    true
+}
+
+fn rerun(input: &[u8]) -> bool {
+    let mut saved = Saved::new(input);
+    let (Some(mut queue), true) = (saved.queue(), saved.is_read()) else { return false };
+    // SAFETY: the queue is ours, and its items are not followed.
+    unsafe { GetNext(queue.as_mut().map_or(ptr::null_mut(), |queue| queue.as_mut())) };
+    true
 }
 
 /// Both sides on null, on an empty queue, and on two items.

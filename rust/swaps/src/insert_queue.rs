@@ -3,6 +3,7 @@
 //! Ownership: the item is the queue's from here on. The caller holds the queue's lock where several threads use it.
 
 use crate::memory::{fifo, queue};
+use crate::saved::{self, Saved};
 use softether_sys::QUEUE;
 use std::ffi::c_void;
 use std::ptr;
@@ -17,6 +18,7 @@ switch::swap! {
     contract: cloned(shadow),
     rust: rust,
     self_test: self_test,
+    input: (save, rerun),
 }
 
 /// The Rust side.
@@ -44,6 +46,24 @@ unsafe fn shadow(q: *mut QUEUE, p: *mut c_void, control: Control<'_, ()>) -> Ver
         rust(copy.as_mut(), p);
         queue::compare(&*q, copy.as_mut())
     }
+}
+
+/// # Safety
+/// As for [`rust`].
+unsafe fn save(q: *mut QUEUE, p: *mut c_void, input: &mut Vec<u8>) -> bool {
+    // SAFETY: the caller's.
+    unsafe { saved::put_queue(q, input) };
+    saved::put_number(p.addr() as u64, input);
+    true
+}
+
+fn rerun(input: &[u8]) -> bool {
+    let mut saved = Saved::new(input);
+    let (Some(mut queue), Some(item), true) = (saved.queue(), saved.number(), saved.is_read()) else { return false };
+    let item = ptr::without_provenance_mut(item as usize);
+    // SAFETY: the queue is ours, and its items are not followed.
+    unsafe { InsertQueue(queue.as_mut().map_or(ptr::null_mut(), |queue| queue.as_mut()), item) };
+    true
 }
 
 /// Both sides on so many items that the queue's memory grows, on a null item, and on null.

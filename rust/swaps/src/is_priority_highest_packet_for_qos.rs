@@ -3,6 +3,7 @@
 //! Ownership: the frame is only read. No locks are held or taken.
 
 use crate::memory;
+use crate::saved::{self, Saved};
 use softether_sys::{UINT, bool_};
 use std::ffi::c_void;
 
@@ -15,6 +16,7 @@ switch::swap! {
     contract: pure,
     rust: rust,
     self_test: self_test,
+    input: (save, rerun),
 }
 
 /// The Rust side.
@@ -25,6 +27,22 @@ pub unsafe fn rust(data: *mut c_void, size: UINT) -> bool_ {
     // SAFETY: the caller's; null becomes an empty frame, which has no priority.
     let frame = unsafe { memory::view(data, size) };
     cedar::framing::is_priority_highest_packet_for_qos(frame).into()
+}
+
+/// # Safety
+/// As for [`rust`].
+unsafe fn save(data: *mut c_void, size: UINT, input: &mut Vec<u8>) -> bool {
+    // SAFETY: the caller's.
+    unsafe { saved::put_data(data, size, input) };
+    true
+}
+
+fn rerun(input: &[u8]) -> bool {
+    let mut saved = Saved::new(input);
+    let (Some((frame, size)), true) = (saved.data(), saved.is_read()) else { return false };
+    // SAFETY: null, or as many bytes.
+    unsafe { IsPriorityHighestPacketForQoS(saved::pointer(frame), size) };
+    true
 }
 
 /// Both sides on IPv4 with and without a type of service, and on ICMP of the sizes at its limits.

@@ -32,6 +32,8 @@ pub mod pack;
 mod planted;
 #[allow(unused_imports, unused_macros, dead_code, reason = "a build without all of a family needs less of it")]
 pub mod queue;
+#[allow(dead_code, reason = "a build without all swaps needs less of it")]
+mod saved;
 #[allow(unused_imports, unused_macros, reason = "a build without families needs none of it")]
 pub mod shims;
 #[allow(unused_imports, unused_macros, dead_code, reason = "a build without all of a family needs less of it")]

@@ -6,6 +6,7 @@
 use crate::memory;
 use cedar::framing::block::BlockMode;
 use cedar::framing::{Compressor, Decompressor};
+use crate::saved::{self, Saved};
 use softether_sys::{BLOCK, UINT};
 use std::cell::RefCell;
 use std::ffi::{c_int, c_void};
@@ -21,6 +22,7 @@ switch::swap! {
     contract: cloned(shadow),
     rust: rust,
     self_test: self_test,
+    input: (save, rerun),
 }
 
 thread_local! {
@@ -121,6 +123,29 @@ pub unsafe fn compare(c: &BLOCK, rust: &BLOCK) -> Verdict {
     }
     // SAFETY: the caller's.
     unsafe { compare_bytes(memory::view(c.Buf.cast(), c.Size), memory::view(rust.Buf.cast(), rust.Size)) }
+}
+
+/// # Safety
+/// As for [`rust`].
+unsafe fn save(data: *mut c_void, size: UINT, compress: c_int, input: &mut Vec<u8>) -> bool {
+    // SAFETY: the caller's.
+    unsafe { saved::put_data(data, size, input) };
+    saved::put_number(i64::from(compress).cast_unsigned(), input);
+    true
+}
+
+fn rerun(input: &[u8]) -> bool {
+    let mut saved = Saved::new(input);
+    let (Some((bytes, size)), Some(compress), true) = (saved.data(), saved.number(), saved.is_read()) else {
+        return false;
+    };
+    let Ok(compress) = c_int::try_from(compress.cast_signed()) else { return false };
+    // SAFETY: the data is a block's own copy, which is given away; so is the block, once nobody looks at it.
+    unsafe {
+        let block = NewBlock(bytes.map_or(ptr::null_mut(), memory::malloc_copy), size, compress);
+        softether_sys::FreeBlock(block);
+    }
+    true
 }
 
 /// Both sides on a frame that is kept, compressed, and expanded again, and on what is no zlib stream.

@@ -5,6 +5,7 @@
 use crate::memory;
 use crate::memory::fifo;
 use mayaqua::fifo::plan_read;
+use crate::saved::{self, Saved};
 use softether_sys::{FIFO, KS_READ_FIFO_COUNT, ShrinkFifoMemory, UINT};
 use std::ffi::c_void;
 use std::ptr;
@@ -20,6 +21,7 @@ switch::swap! {
     contract: cloned(shadow),
     rust: rust,
     self_test: self_test,
+    input: (save, rerun),
 }
 
 /// The Rust side.
@@ -70,6 +72,31 @@ unsafe fn shadow(f: *mut FIFO, p: *mut c_void, size: UINT, control: Control<'_, 
     compare_bytes(unsafe { memory::view(p, if p.is_null() { 0 } else { c }) }, &bytes)?;
     // SAFETY: the caller's.
     unsafe { fifo::compare(&*f, copy.as_mut(), u32::MAX) }
+}
+
+/// # Safety
+/// As for [`rust`].
+unsafe fn save(f: *mut FIFO, p: *mut c_void, size: UINT, input: &mut Vec<u8>) -> bool {
+    // SAFETY: the caller's.
+    unsafe { saved::put_fifo(f, input) };
+    saved::put_number(u64::from(!p.is_null()), input);
+    saved::put_number(size.into(), input);
+    true
+}
+
+fn rerun(input: &[u8]) -> bool {
+    let mut saved = Saved::new(input);
+    let (Some(mut fifo), Some(has_target), Some(size), true) =
+        (saved.fifo(), saved.number(), saved.size(), saved.is_read())
+    else {
+        return false;
+    };
+    let room = fifo.as_mut().map_or(0, |fifo| fifo.as_mut().size);
+    let mut target = vec![0_u8; room as usize];
+    let p = if has_target == 0 { ptr::null_mut() } else { target.as_mut_ptr().cast() };
+    // SAFETY: the FIFO is ours, and the target has room for all that it can give.
+    unsafe { ReadFifo(fifo.as_mut().map_or(ptr::null_mut(), |fifo| fifo.as_mut()), p, size) };
+    true
 }
 
 /// Both sides on a FIFO that is read in parts, beyond its end, and when empty.

@@ -131,6 +131,36 @@ macro_rules! shims {
                 draw::agree(trace(C, draw::Cases::SELF_TEST), trace(RUST, draw::Cases::SELF_TEST))
             }
 
+            /// Writes the arguments down; `false` if one of them cannot be.
+            ///
+            /// # Safety
+            /// The C function's own conditions.
+            #[allow(unused_unsafe, reason = "not every item has parameters")]
+            unsafe fn save(
+                $($arg: <$role as Role>::C, $($len: $crate::shims::length!($len),)?)*
+                input: &mut Vec<u8>,
+            ) -> bool {
+                // SAFETY: the caller's.
+                unsafe { true $(&& <$role as Role>::save($crate::shims::raw!($arg $($len)?), input))* }
+            }
+
+            /// Calls the dispatcher with what `save` wrote; `false` if it is none of it.
+            fn rerun(input: &[u8]) -> bool {
+                let mut saved = $crate::saved::Saved::new(input);
+                let mut draw = draw::Draw::of(&[]);
+                $(
+                    let Some($crate::shims::raw!($arg $($len)?)) = <$role as Role>::load(&mut saved, &mut draw) else {
+                        return false;
+                    };
+                )*
+                if !saved.is_read() {
+                    return false;
+                }
+                // SAFETY: the roles made what the function wants, and the answer is used no more.
+                unsafe { <$answer as Answer>::free(DISPATCHER($($arg $(, $len)?),*)) };
+                true
+            }
+
             /// What a side gives and leaves, case by case, without addresses.
             pub fn trace(function: Function, cases: draw::Cases) -> Vec<String> {
                 cases.each(|draw| case(function, draw))
@@ -195,6 +225,7 @@ macro_rules! swap_of {
             contract: $($contract)*,
             rust: rust,
             self_test: self_test,
+            input: (save, rerun),
         }
     };
 }

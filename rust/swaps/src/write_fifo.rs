@@ -4,8 +4,10 @@
 //! FIFO's lock where it has one.
 
 use crate::memory::fifo;
+use crate::saved::{self, Saved};
 use softether_sys::{FIFO, UINT};
 use std::ffi::c_void;
+use std::ptr;
 use switch::{Control, Verdict};
 
 switch::swap! {
@@ -18,6 +20,7 @@ switch::swap! {
     contract: cloned(shadow),
     rust: rust,
     self_test: self_test,
+    input: (save, rerun),
 }
 
 /// The Rust side.
@@ -63,6 +66,25 @@ unsafe fn shadow(f: *mut FIFO, p: *mut c_void, size: UINT, control: Control<'_, 
     let compared = if p.is_null() { c.size.saturating_sub(size) } else { u32::MAX };
     // SAFETY: the caller's.
     unsafe { fifo::compare(c, copy.as_mut(), compared) }
+}
+
+/// # Safety
+/// As for [`rust`].
+unsafe fn save(f: *mut FIFO, p: *mut c_void, size: UINT, input: &mut Vec<u8>) -> bool {
+    // SAFETY: the caller's.
+    unsafe {
+        saved::put_fifo(f, input);
+        saved::put_data(p, size, input);
+    }
+    true
+}
+
+fn rerun(input: &[u8]) -> bool {
+    let mut saved = Saved::new(input);
+    let (Some(mut fifo), Some((p, size)), true) = (saved.fifo(), saved.data(), saved.is_read()) else { return false };
+    // SAFETY: the FIFO is ours, and the data has `size` bytes.
+    unsafe { WriteFifo(fifo.as_mut().map_or(ptr::null_mut(), |fifo| fifo.as_mut()), saved::pointer(p), size) };
+    true
 }
 
 /// Both sides on a FIFO that grows from nothing over two steps.

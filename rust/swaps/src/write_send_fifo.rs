@@ -16,6 +16,7 @@ switch::swap! {
     contract: cloned(shadow),
     rust: rust,
     self_test: self_test,
+    input: (save, rerun),
 }
 
 const WHICH: Which = |ts| &mut ts.SendFifo;
@@ -38,6 +39,18 @@ unsafe fn shadow(
 ) -> Verdict {
     // SAFETY: the caller's.
     unsafe { socket_fifo::shadow(WHICH, s, ts, data, size, control) }
+}
+
+/// # Safety
+/// As for [`rust`].
+unsafe fn save(s: *mut SESSION, ts: *mut TCPSOCK, data: *mut c_void, size: UINT, input: &mut Vec<u8>) -> bool {
+    // SAFETY: the caller's.
+    unsafe { socket_fifo::save(WHICH, s, ts, data, size, input) }
+}
+
+fn rerun(input: &[u8]) -> bool {
+    // SAFETY: as for the function itself.
+    socket_fifo::rerun(WHICH, |s, ts, data, size| unsafe { WriteSendFifo(s, ts, data, size) }, input)
 }
 
 fn self_test() -> Result<(), String> {

@@ -95,6 +95,8 @@
 //! }
 //! ```
 
+#[doc(hidden)]
+pub mod capture;
 mod counters;
 mod crash;
 #[doc(hidden)]
@@ -109,6 +111,7 @@ mod swap_macro;
 mod switchboard;
 mod watch;
 
+pub use capture::{CALL_FIRST_LINE, INPUT_SIZE_MAX, capture_to};
 pub use counters::{MAX_SWAPS, SAMPLE_EVERY, TimeSummary};
 pub use crash::record_crashes;
 pub use dispatch::Control;

@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 
 use serde::{Serialize, Serializer};
 
+use crate::{Contract, Info};
+
 /// A comparator's answer: agreement, or how control and candidate differ.
 pub type Verdict = Result<(), Difference>;
 
@@ -119,7 +121,15 @@ pub struct Difference {
     first_differing_offset: Option<usize>,
     length: Sides<Option<usize>>,
     shape: Sides<Shape>,
-    arguments: Option<u64>,
+    /// Out of line: verdicts are passed by value, and almost always without.
+    given: Box<Given>,
+}
+
+/// What the two sides were given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Given {
+    digest: Option<u64>,
+    input: Option<Vec<u8>>,
 }
 
 /// One value of each side.
@@ -139,7 +149,7 @@ impl Difference {
             first_differing_offset: None,
             length: Sides { c: None, rust: None },
             shape: Sides { c, rust },
-            arguments: None,
+            given: Box::default(),
         }
     }
 
@@ -157,8 +167,20 @@ impl Difference {
 
     /// Adds a [`digest`] of what the arguments point to, in place of the digest of their values.
     pub fn arguments(mut self, digest: u64) -> Difference {
-        self.arguments = Some(digest);
+        self.given.digest = Some(digest);
         self
+    }
+
+    /// Adds the whole input, for `capture.rs`. Called by `swap!`.
+    #[doc(hidden)]
+    pub fn input(mut self, input: Option<Vec<u8>>) -> Difference {
+        self.given.input = input;
+        self
+    }
+
+    /// The whole input, if it was captured.
+    pub(crate) fn captured(&self) -> Option<&[u8]> {
+        self.given.input.as_deref()
     }
 }
 
@@ -213,6 +235,8 @@ pub fn build_id() -> &'static str {
 pub struct MismatchRecord {
     /// The swap's name.
     pub swap: &'static str,
+    /// Its contract, which says how the two were compared.
+    pub contract: Contract,
     /// The how manyth mismatch of this swap in this process, from 1.
     pub sequence: u64,
     /// What differed.
@@ -230,15 +254,16 @@ pub struct MismatchRecord {
 }
 
 impl MismatchRecord {
-    pub(crate) fn new(swap: &'static str, sequence: u64, difference: &Difference, arguments: u64) -> MismatchRecord {
+    pub(crate) fn new(info: &Info, sequence: u64, difference: &Difference, arguments: u64) -> MismatchRecord {
         MismatchRecord {
-            swap,
+            swap: info.name,
+            contract: info.contract,
             sequence,
             kind: difference.kind,
             first_differing_offset: difference.first_differing_offset,
             length: difference.length,
             shape: difference.shape,
-            arguments: format!("{:016x}", difference.arguments.unwrap_or(arguments)),
+            arguments: format!("{:016x}", difference.given.digest.unwrap_or(arguments)),
             build_id: build_id(),
         }
     }
@@ -288,9 +313,12 @@ mod tests {
     #[test]
     fn a_record_shows_nothing_of_the_content() {
         let difference = compare_bytes(b"hunter2", b"hunter3").unwrap_err();
-        let record = MismatchRecord::new("leak", 1, &difference, digest("hunter2"));
+        let info = Info { index: 0, name: "leak", symbol: "Leak", file: "", group: "test", contract: Contract::Cloned };
+        let difference = difference.input(Some(b"hunter2".to_vec()));
+        let record = MismatchRecord::new(&info, 1, &difference, digest("hunter2"));
         let shown = serde_json::to_string(&record).unwrap() + &difference.to_string();
         assert!(!shown.contains("hunter"), "{shown}");
+        assert!(shown.contains("\"contract\":\"cloned\""), "{shown}");
         assert!(shown.contains("\"shape\":{\"c\":\"7 bytes\",\"rust\":\"7 bytes\"}"), "{shown}");
     }
 

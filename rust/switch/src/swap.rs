@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::capture;
 use crate::counters::{self, Lane, MAX_SWAPS, TimeSummary, Times};
 use crate::mismatch::{Difference, MismatchRecord, Sides};
 use crate::session;
@@ -345,14 +346,19 @@ impl Swap {
     #[inline(never)]
     pub(crate) fn mismatched(&self, difference: &Difference, arguments: u64) {
         let sequence = self.mismatches.fetch_add(1, Relaxed) + 1;
-        let record = MismatchRecord::new(self.info.name, sequence, difference, arguments);
-        {
+        let record = MismatchRecord::new(&self.info, sequence, difference, arguments);
+        let is_kept = {
             let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-            if records.len() < RECORDS_MAX {
-                records.push(record);
+            let is_kept = records.len() < RECORDS_MAX;
+            if is_kept {
+                records.push(record.clone());
             }
-        }
+            is_kept
+        };
         self.demote(&format!("mismatch: {difference}"));
+        if let (true, Some(input)) = (is_kept, difference.captured()) {
+            capture::write(&record, input);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

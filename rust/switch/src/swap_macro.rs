@@ -25,6 +25,11 @@
 ///   `session: expression,` after the contract gives the `u64` session id that a percentage is drawn by,
 ///   from the arguments; without it the thread's session counts.
 ///
+/// A line `input: (save, rerun),` at the end says how a call's input is written down where that was asked for
+/// (`capture_to`), and how the call is made again from it:
+/// - `save` is `unsafe fn(arguments…, &mut Vec<u8>) -> bool`, called before either side runs; `false` = it cannot be;
+/// - `rerun` is `fn(&[u8]) -> bool`: calls the dispatcher with the same input; `false` = the bytes are none.
+///
 /// The file then has: the dispatcher under the C name, the C twin under its link name, and
 /// `ENTRY: `[`Entry`](crate::Entry) for the registry. Arguments must be `Copy` and `Hash`.
 ///
@@ -64,7 +69,8 @@ macro_rules! swap {
         contract: $contract:ident $(($($with:tt)+))?,
         $(session: $session:expr,)?
         rust: $rust:path,
-        self_test: $self_test:path $(,)?
+        self_test: $self_test:path
+        $(, input: ($save:path, $rerun:path))? $(,)?
     ) => {
         // The signature written here must be the C's, as bindgen reads it.
         const _: unsafe extern "C" fn($($ty),*) $(-> $ret)? = $signature;
@@ -81,7 +87,7 @@ macro_rules! swap {
         #[allow(non_snake_case)]
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $name($($arg: $ty),*) $(-> $ret)? {
-            $crate::swap!(@dispatch $contract [$($($with)+)?] [$($session)?]
+            $crate::swap!(@dispatch $contract [$($($with)+)?] [$($session)?] [$($save)?]
                 [$($arg),*] $swap, $c, $rust)
         }
 
@@ -91,45 +97,59 @@ macro_rules! swap {
             symbol: stringify!($name),
             contract: $crate::swap!(@contract $contract),
             self_test: $self_test,
+            rerun: $crate::swap!(@rerun $($rerun)?),
             c_address: || $c as *const () as usize,
             rust_address: || $rust as *const () as usize,
         };
+    };
+
+    (@rerun) => { None };
+    (@rerun $rerun:path) => { Some($rerun) };
+
+    (@input [] [$($arg:ident),*]) => { None };
+    (@input [$save:path] [$($arg:ident),*]) => {
+        // SAFETY: the caller keeps the C function's conditions; `save` only reads.
+        $crate::capture::taken(|input| unsafe { $save($($arg,)* input) })
     };
 
     (@contract pure) => { $crate::Contract::Pure };
     (@contract cloned) => { $crate::Contract::Cloned };
     (@contract effect) => { $crate::Contract::Effect };
 
-    (@dispatch pure [] $session:tt $args:tt $swap:path, $c:ident, $rust:path) => {
-        $crate::swap!(@dispatch pure [$crate::compare_results] $session $args $swap, $c, $rust)
+    (@dispatch pure [] $session:tt $save:tt $args:tt $swap:path, $c:ident, $rust:path) => {
+        $crate::swap!(@dispatch pure [$crate::compare_results] $session $save $args $swap, $c, $rust)
     };
-    (@dispatch pure [$compare:path] [] [$($arg:ident),*] $swap:path, $c:ident, $rust:path) => {
+    (@dispatch pure [$compare:path] [] $save:tt [$($arg:ident),*] $swap:path, $c:ident, $rust:path) => {
         $crate::dispatch::pure(
             &$swap,
             // SAFETY: the caller keeps the C function's conditions, which are those of both sides.
             move || unsafe { $c($($arg),*) },
             // SAFETY: as above.
             move || unsafe { $rust($($arg),*) },
-            $compare,
+            // What it was given is what it was: nothing has changed it.
+            move |c, rust| $compare(c, rust).map_err(|it| it.input($crate::swap!(@input $save [$($arg),*]))),
             move || $crate::digest::<[u64]>(&[$($crate::digest(&$arg)),*]),
         )
     };
-    (@dispatch cloned [$shadow:path] [] [$($arg:ident),*] $swap:path, $c:ident, $rust:path) => {
+    (@dispatch cloned [$shadow:path] [] $save:tt [$($arg:ident),*] $swap:path, $c:ident, $rust:path) => {
         $crate::dispatch::cloned(
             &$swap,
             // SAFETY: the caller keeps the C function's conditions, which are those of both sides.
             move || unsafe { $c($($arg),*) },
             // SAFETY: as above.
             move || unsafe { $rust($($arg),*) },
-            // SAFETY: as above; the shadow function runs on the same arguments.
-            move |control| unsafe { $shadow($($arg,)* control) },
+            move |control| {
+                let input = $crate::swap!(@input $save [$($arg),*]);
+                // SAFETY: as above; the shadow function runs on the same arguments.
+                unsafe { $shadow($($arg,)* control) }.map_err(|difference| difference.input(input))
+            },
             move || $crate::digest::<[u64]>(&[$($crate::digest(&$arg)),*]),
         )
     };
-    (@dispatch effect [$failure:expr] [] $args:tt $swap:path, $c:ident, $rust:path) => {
-        $crate::swap!(@dispatch effect [$failure] [$crate::current_session()] $args $swap, $c, $rust)
+    (@dispatch effect [$failure:expr] [] $save:tt $args:tt $swap:path, $c:ident, $rust:path) => {
+        $crate::swap!(@dispatch effect [$failure] [$crate::current_session()] $save $args $swap, $c, $rust)
     };
-    (@dispatch effect [$failure:expr] [$session:expr] [$($arg:ident),*]
+    (@dispatch effect [$failure:expr] [$session:expr] [] [$($arg:ident),*]
         $swap:path, $c:ident, $rust:path) => {
         $crate::dispatch::effect(
             &$swap,

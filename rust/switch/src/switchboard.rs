@@ -23,6 +23,9 @@ pub struct Entry {
     pub contract: Contract,
     /// Compares both sides on known cases; tells what differed.
     pub self_test: fn() -> Result<(), String>,
+    /// Calls the dispatcher once more with an input that was captured; `false` if it is none. `None`: this swap's input
+    /// is not captured.
+    pub rerun: Option<fn(&[u8]) -> bool>,
     /// Where the C side's code is. Unequal addresses show that the sides are different code.
     pub c_address: fn() -> usize,
     /// Where the Rust side's code is.

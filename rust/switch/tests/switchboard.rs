@@ -10,7 +10,7 @@ const fn swap(index: usize, name: &'static str, group: &'static str, contract: C
 }
 
 const fn entry(swap: &'static Swap, contract: Contract, self_test: fn() -> Result<(), String>) -> Entry {
-    Entry { swap, symbol: "Symbol", contract, self_test, c_address: || 1, rust_address: || 2 }
+    Entry { swap, symbol: "Symbol", contract, self_test, rerun: None, c_address: || 1, rust_address: || 2 }
 }
 
 fn passes() -> Result<(), String> {

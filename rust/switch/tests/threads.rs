@@ -180,7 +180,7 @@ fn a_rust_side_that_hangs_is_found_and_busy_ones_are_not() {
     static HUNG: Swap = swap(21, "hung");
     static BUSY: Swap = swap(22, "busy");
     const fn entry(swap: &'static Swap, contract: Contract) -> Entry {
-        Entry { swap, symbol: "", contract, self_test: || Ok(()), c_address: || 0, rust_address: || 0 }
+        Entry { swap, symbol: "", contract, self_test: || Ok(()), rerun: None, c_address: || 0, rust_address: || 0 }
     }
     static ENTRIES: [Entry; 3] = [entry(&OUTER, EFFECT), entry(&HUNG, Contract::Pure), entry(&BUSY, Contract::Pure)];
     static LIST: [&Entry; 3] = [&ENTRIES[0], &ENTRIES[1], &ENTRIES[2]];

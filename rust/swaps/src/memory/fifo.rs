@@ -67,6 +67,17 @@ impl Copy {
         Self(fifo)
     }
 
+    /// A FIFO with these members and unread bytes, which lie inside a block of its `memsize`.
+    pub fn with(members: FIFO, unread: &[u8]) -> Self {
+        let mut copy = Self(members);
+        (copy.0.p, copy.0.size) = (malloc(members.memsize), index(unread.len()));
+        // SAFETY: the new block has `memsize` bytes, of which the unread ones are some.
+        unsafe {
+            copy.0.p.cast::<u8>().add(members.pos as usize).copy_from_nonoverlapping(unread.as_ptr(), unread.len());
+        }
+        copy
+    }
+
     /// A copy of `fifo`, with its unread bytes at the same place of a block of the same size.
     ///
     /// # Safety

@@ -81,6 +81,13 @@ impl Copy {
         Self { fifo, queue }
     }
 
+    /// A queue whose items are the unread bytes of a FIFO; `None` if they are not whole items.
+    pub fn on(fifo: fifo::Copy) -> Option<Self> {
+        let mut fifo = Box::new(fifo);
+        let queue = on(fifo.as_mut().as_mut());
+        (fifo.as_mut().as_mut().size % ITEM_SIZE == 0).then_some(Self { fifo, queue })
+    }
+
     /// The queue, for a function that changes it.
     pub fn as_mut(&mut self) -> &mut QUEUE {
         self.queue.fifo = self.fifo.as_mut().as_mut();

@@ -1,6 +1,7 @@
 //! What `WriteSendFifo` and `WriteRecvFifo` have in common: all but which of a socket's two FIFOs they append to.
 
 use super::fifo;
+use crate::saved::{self, Saved};
 use softether_sys::{FIFO, SESSION, TCPSOCK, UINT};
 use std::ffi::c_void;
 use std::ptr;
@@ -50,6 +51,47 @@ pub unsafe fn shadow(
         append(which, s, &mut candidate, data, size);
         fifo::compare(&**which(&mut *ts), copy.as_mut(), u32::MAX)
     }
+}
+
+/// Writes the input down: whether there is a session and a socket, the socket's FIFO, the data.
+///
+/// # Safety
+/// As [`append`].
+pub unsafe fn save(
+    which: Which,
+    s: *mut SESSION,
+    ts: *mut TCPSOCK,
+    data: *mut c_void,
+    size: UINT,
+    input: &mut Vec<u8>,
+) -> bool {
+    saved::put_number(u64::from(!s.is_null()), input);
+    // SAFETY: the caller's.
+    unsafe {
+        saved::put_fifo(ts.as_mut().map_or(ptr::null_mut(), |ts| *which(ts)), input);
+        saved::put_data(data, size, input);
+    }
+    true
+}
+
+/// Calls `dispatcher` with an input that [`save`] wrote down; `false` if it is none.
+pub fn rerun(which: Which, dispatcher: Side, input: &[u8]) -> bool {
+    let mut saved = Saved::new(input);
+    let (Some(has_session), Some(mut fifo), Some((data, size)), true) =
+        (saved.number(), saved.fifo(), saved.data(), saved.is_read())
+    else {
+        return false;
+    };
+    // SAFETY: all members of both may be zero; neither side looks into the session.
+    let (mut s, mut ts): (SESSION, TCPSOCK) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+    let s = if has_session == 0 { ptr::null_mut() } else { &raw mut s };
+    let ts = fifo.as_mut().map_or(ptr::null_mut(), |fifo| {
+        *which(&mut ts) = fifo.as_mut();
+        &raw mut ts
+    });
+    // SAFETY: all is ours, and the data has `size` bytes.
+    unsafe { dispatcher(s, ts, saved::pointer(data), size) };
+    true
 }
 
 /// Both sides on a FIFO that grows, and on nulls.

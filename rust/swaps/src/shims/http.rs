@@ -2,9 +2,10 @@
 
 use super::answer::{Answer, Plain, Seen};
 use super::draw::Draw;
-use super::role::Role;
+use super::role::{Role, saved_as_number};
 use crate::memory::http::{HttpHeader, HttpValue};
 use crate::memory::{self, index};
+use crate::saved::{self, Saved};
 use softether_sys as sys;
 use std::ffi::{CStr, CString, c_void};
 use std::ptr;
@@ -174,6 +175,8 @@ impl Role for Milliseconds {
     fn draw(draw: &mut Draw) -> u64 {
         draw.pick(&[0, 951_782_400_000, 4_000_000_000_000], |draw| draw.random() % 4_000_000_000_000)
     }
+
+    saved_as_number!();
 }
 
 impl Seen for sys::HTTP_VALUE {

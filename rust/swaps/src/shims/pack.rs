@@ -3,11 +3,12 @@
 use super::answer::Answer;
 use super::draw::Draw;
 use super::place::{Place, Room, place};
-use super::role::{Role, Text};
+use super::role::{Role, Text, saved_as_text};
 use crate::memory::{self, index, pack};
+use crate::saved::{self, Saved};
 use mayaqua::pack::Values;
 use softether_sys as sys;
-use std::ffi::{CString, c_char, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr;
 use switch::{Difference, Kind, Shape, Verdict, compare_bytes, compare_results};
 
@@ -92,6 +93,8 @@ impl Role for Name {
             Some(None) => Text::draw(draw),
         }
     }
+
+    saved_as_text!();
 }
 
 /// A place that holds an element's address, as a list's comparison gets it.
@@ -145,6 +148,16 @@ impl Role for WideRoom {
     fn draw(draw: &mut Draw) -> Self::Raw {
         let (memory, size) = Room::draw(draw);
         (memory.cast(), size)
+    }
+
+    unsafe fn save((memory, size): Self::Raw, input: &mut Vec<u8>) -> bool {
+        // SAFETY: the caller's.
+        unsafe { Room::save((memory.cast(), size), input) }
+    }
+
+    fn load(saved: &mut Saved<'_>, draw: &mut Draw) -> Option<Self::Raw> {
+        let (memory, size) = Room::load(saved, draw)?;
+        Some((memory.cast(), size))
     }
 }
 

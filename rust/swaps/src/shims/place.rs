@@ -1,10 +1,11 @@
 //! Blocks that a function writes into: what a body says is to be written, and the roles of such parameters.
 
 use super::draw::Draw;
-use super::role::{Role, Text, random_text};
+use super::role::{Role, Text, random_text, saved_as_text};
+use crate::saved::{self, Saved};
 use softether_sys::UINT;
 use std::borrow::Cow;
-use std::ffi::c_char;
+use std::ffi::{CStr, c_char};
 use std::marker::PhantomData;
 use std::slice;
 use switch::{Difference, Kind, Shape, Verdict, compare_bytes};
@@ -280,6 +281,20 @@ impl<C: 'static> Role for RoomOf<C> {
         let size = draw.pick(&[None, Some(0), Some(1), Some(2), Some(5), Some(600)], |draw| Some(draw.below(60)));
         size.map_or((std::ptr::null_mut(), 8), |size| (draw.room(DRAWN).cast(), size as UINT))
     }
+
+    // What the block held before is not kept: it is only written to.
+    unsafe fn save((memory, size): Self::Raw, input: &mut Vec<u8>) -> bool {
+        saved::put_number(u64::from(!memory.is_null()), input);
+        saved::put_number(size.into(), input);
+        // A size of 0 says that there is enough, and not how much.
+        size != 0
+    }
+
+    fn load(saved: &mut Saved<'_>, draw: &mut Draw) -> Option<Self::Raw> {
+        let (is_there, size) = (saved.number()?, saved.size()?);
+        let room = (size as usize <= switch::INPUT_SIZE_MAX).then_some(size as usize)?;
+        Some((if is_there == 0 { std::ptr::null_mut() } else { draw.room(room).cast() }, size))
+    }
 }
 
 /// A block with a string in it, which is changed in place or appended to.
@@ -303,6 +318,23 @@ impl Role for Buffer {
         block.resize(DRAWN, 0);
         (draw.block(&block).cast(), size as UINT)
     }
+
+    unsafe fn save((memory, size): Self::Raw, input: &mut Vec<u8>) -> bool {
+        saved::put_number(size.into(), input);
+        // SAFETY: the caller's: null, or a string with its NUL.
+        saved::put_bytes(unsafe { Text::view(memory) }, input);
+        // As for `RoomOf`.
+        size != 0
+    }
+
+    fn load(saved: &mut Saved<'_>, draw: &mut Draw) -> Option<Self::Raw> {
+        let (size, text) = (saved.size()?, saved.bytes()?);
+        let Some(text) = text else { return Some((std::ptr::null_mut(), size)) };
+        let room = (size as usize <= switch::INPUT_SIZE_MAX).then_some(size as usize)?;
+        let mut block = text.to_vec();
+        block.resize(room.max(text.len() + 1), 0);
+        Some((draw.block(&block).cast(), size))
+    }
 }
 
 /// A string that gets no longer in place.
@@ -322,6 +354,8 @@ impl Role for InPlace {
     fn draw(draw: &mut Draw) -> *mut c_char {
         Text::draw(draw)
     }
+
+    saved_as_text!();
 }
 
 /// A block that is large enough for what the function writes, with or without null.

@@ -1,6 +1,7 @@
 //! What parameters are: the C type, what the Rust side sees of it, and how a test draws one.
 
 use super::draw::Draw;
+use crate::saved::{self, Saved};
 use softether_sys::{UINT, bool_};
 use std::ffi::{CStr, c_char, c_void};
 use std::hash::Hash;
@@ -44,7 +45,53 @@ pub trait Role {
 
     /// Draws one for a test.
     fn draw(draw: &mut Draw) -> Self::Raw;
+
+    /// Writes down what it holds, for a captured input. `false`: it cannot be, as with structures of the C, which are
+    /// addresses of addresses.
+    ///
+    /// # Safety
+    /// As for [`Role::view`].
+    unsafe fn save(_raw: Self::Raw, _input: &mut Vec<u8>) -> bool {
+        false
+    }
+
+    /// Makes it again from what [`Role::save`] wrote, in memory of the draw.
+    fn load(_saved: &mut Saved<'_>, _draw: &mut Draw) -> Option<Self::Raw> {
+        None
+    }
 }
+
+/// `save` and `load` of a role that is a number.
+macro_rules! saved_as_number {
+    () => {
+        unsafe fn save(raw: Self::Raw, input: &mut Vec<u8>) -> bool {
+            saved::put_number(raw.into(), input);
+            true
+        }
+
+        fn load(saved: &mut Saved<'_>, _draw: &mut Draw) -> Option<Self::Raw> {
+            saved.number()?.try_into().ok()
+        }
+    };
+}
+pub(super) use saved_as_number;
+
+/// `save` and `load` of a role that is a string.
+macro_rules! saved_as_text {
+    () => {
+        unsafe fn save(raw: Self::Raw, input: &mut Vec<u8>) -> bool {
+            // SAFETY: the caller's: null, or a string with its NUL.
+            saved::put_bytes((!raw.is_null()).then(|| unsafe { CStr::from_ptr(raw) }.to_bytes()), input);
+            true
+        }
+
+        fn load(saved: &mut Saved<'_>, draw: &mut Draw) -> Option<Self::Raw> {
+            let text = saved.bytes()?;
+            Some(text.map_or(std::ptr::null_mut(), |text| draw.text(text).cast()))
+        }
+    };
+}
+pub(super) use saved_as_text;
 
 /// A number.
 #[derive(Debug)]
@@ -62,6 +109,8 @@ impl Role for Number {
     fn draw(draw: &mut Draw) -> UINT {
         draw.pick(&[0, 1, 2, 3, 10, 16, u32::MAX - 1, u32::MAX], |draw| draw.random() as u32 >> draw.below(32))
     }
+
+    saved_as_number!();
 }
 
 /// A number of 64 bits.
@@ -80,6 +129,8 @@ impl Role for Number64 {
     fn draw(draw: &mut Draw) -> u64 {
         draw.pick(&[0, 1, 9, 10, 999, 1000, u64::MAX - 1, u64::MAX], |draw| draw.random() >> draw.below(64))
     }
+
+    saved_as_number!();
 }
 
 /// Yes or no.
@@ -98,6 +149,8 @@ impl Role for Flag {
     fn draw(draw: &mut Draw) -> bool_ {
         draw.pick(&[0, 1], |draw| draw.below(2) as bool_)
     }
+
+    saved_as_number!();
 }
 
 /// A character.
@@ -116,6 +169,15 @@ impl Role for Character {
     fn draw(draw: &mut Draw) -> c_char {
         let all: Vec<c_char> = (c_char::MIN..=c_char::MAX).collect();
         draw.pick(&all, |draw| draw.byte().cast_signed())
+    }
+
+    unsafe fn save(raw: c_char, input: &mut Vec<u8>) -> bool {
+        saved::put_number(raw.cast_unsigned().into(), input);
+        true
+    }
+
+    fn load(saved: &mut Saved<'_>, _draw: &mut Draw) -> Option<c_char> {
+        u8::try_from(saved.number()?).ok().map(u8::cast_signed)
     }
 }
 
@@ -163,6 +225,8 @@ impl Role for Text {
             draw.pick(&EDGES.map(|edge| edge.map(|edge| edge.to_bytes().to_vec())), |draw| Some(random_text(draw)));
         text.map_or(std::ptr::null_mut(), |text| draw.text(&text).cast())
     }
+
+    saved_as_text!();
 }
 
 /// Bytes and their number; null has none.
@@ -186,6 +250,17 @@ impl Role for Data {
         let bytes: Vec<u8> = (0..size).map(|_| draw.byte()).collect();
         (draw.block(&bytes).cast(), size as UINT)
     }
+
+    unsafe fn save((data, size): Self::Raw, input: &mut Vec<u8>) -> bool {
+        // SAFETY: the caller's.
+        unsafe { saved::put_data(data, size, input) };
+        true
+    }
+
+    fn load(saved: &mut Saved<'_>, draw: &mut Draw) -> Option<Self::Raw> {
+        let (data, size) = saved.data()?;
+        Some((data.map_or(std::ptr::null_mut(), |data| draw.block(data).cast()), size))
+    }
 }
 
 /// Bytes and their number; null has none, and may only be where there are none.
@@ -208,6 +283,17 @@ impl Role for Source {
         let is_wrong = data.is_null() && draw.pick(&[false, true], |_| false);
         (data, if is_wrong { 5 } else { size })
     }
+
+    unsafe fn save((data, size): Self::Raw, input: &mut Vec<u8>) -> bool {
+        // SAFETY: the caller's.
+        unsafe { saved::put_data(data, size, input) };
+        true
+    }
+
+    fn load(saved: &mut Saved<'_>, draw: &mut Draw) -> Option<Self::Raw> {
+        let (data, size) = saved.data()?;
+        Some((data.map_or(std::ptr::null_mut(), |data| draw.block(data).cast()), size))
+    }
 }
 
 /// `N` bytes, which may be null.
@@ -228,5 +314,18 @@ impl<C: 'static, const N: usize> Role for Bytes<C, N> {
         let is_null = draw.pick(&[true, false], |_| false);
         let bytes = std::array::from_fn::<u8, N, _>(|_| draw.byte());
         if is_null { std::ptr::null_mut() } else { draw.block(&bytes).cast() }
+    }
+
+    unsafe fn save(raw: *mut C, input: &mut Vec<u8>) -> bool {
+        // SAFETY: the caller's.
+        saved::put_bytes(unsafe { Self::view(raw) }.map(<[u8; N]>::as_slice), input);
+        true
+    }
+
+    fn load(saved: &mut Saved<'_>, draw: &mut Draw) -> Option<*mut C> {
+        match saved.bytes()? {
+            None => Some(std::ptr::null_mut()),
+            Some(bytes) => (bytes.len() == N).then(|| draw.block(bytes).cast()),
+        }
     }
 }
