@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::UNIX_EPOCH;
 
 use clap::{Args, Subcommand};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 
-use super::{Gate, ReportError, delta_table, figure, read, sentences, table, write};
+use super::production::{self, Moment};
+use super::{Gate, ReportError, Scrape, delta_table, figure, read, sentences, table, write};
 use crate::ab::schema::{MicroRow, Report};
 use crate::micro::{self, Micro};
 
@@ -28,11 +30,15 @@ pub struct Judgement {
 /// What can be done with reports.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Render a report again from its report.json, and judge it anew
+    /// Render a report again from its report.json, and judge it anew; or make one of a client's metrics
     Report {
-        /// Where report.json is
+        /// Where report.json is, or goes
         #[arg(value_name = "DIR")]
         dir: PathBuf,
+        /// Make the report of scrapes of one client's metrics, files in the order in which they were made: at the begin, at
+        /// the end, and better often between. A file's time is when it was written last
+        #[arg(long, value_name = "FILE", num_args = 2..)]
+        from_metrics: Vec<PathBuf>,
         /// What is asked of it.
         #[command(flatten)]
         judgement: Judgement,
@@ -66,7 +72,19 @@ fn share(text: &str) -> Result<f64, String> {
 /// Does what the command says.
 pub fn run(command: &Command) -> Result<ExitCode, String> {
     match command {
-        Command::Report { dir, judgement } => conclude(&mut load(dir)?, dir, judgement),
+        Command::Report { dir, from_metrics, judgement } if from_metrics.is_empty() => {
+            conclude(&mut load(dir)?, dir, judgement)
+        }
+        Command::Report { dir, from_metrics, judgement } => {
+            let moments = from_metrics.iter().map(|path| moment(path)).collect::<Result<Vec<Moment>, String>>()?;
+            let mut report = production::from_scrapes(&moments, std::env::args().collect())?;
+            let code = conclude(&mut report, dir, judgement)?;
+            if !report.micro.is_empty() {
+                println!("{}", micro_table(&report.micro));
+            }
+            report.notes.iter().for_each(|note| println!("Note: {note}."));
+            Ok(code)
+        }
         Command::Compare { old, new } => {
             println!("{}", delta_table(&load(old)?, &load(new)?));
             Ok(ExitCode::SUCCESS)
@@ -83,6 +101,15 @@ pub fn run(command: &Command) -> Result<ExitCode, String> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// A scrape, made when its file was written.
+fn moment(path: &Path) -> Result<Moment, String> {
+    let words = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| words(&error))?;
+    let written = std::fs::metadata(path).and_then(|facts| facts.modified()).map_err(|error| words(&error))?;
+    let unix_s = written.duration_since(UNIX_EPOCH).map_err(|error| words(&error))?.as_secs_f64();
+    Ok(Moment { unix_s, scrape: Scrape::parse(&text).map_err(|error| words(&error))? })
 }
 
 fn load(path: &Path) -> Result<Report, String> {

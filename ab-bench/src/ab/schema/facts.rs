@@ -54,6 +54,8 @@ pub enum Rig {
     Real,
     /// The lab's own peer, which speaks the server's side and is there to be faster than any client.
     Peer,
+    /// No lab: a client in production, as its metrics tell.
+    Production,
 }
 
 impl Rig {
@@ -63,6 +65,7 @@ impl Rig {
         match self {
             Self::Real => "real",
             Self::Peer => "peer",
+            Self::Production => "production",
         }
     }
 }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::axis::{LogAxis, percent};
-use crate::ab::schema::{MicroRow, Report};
+use crate::ab::schema::{MicroRow, Report, Rig};
 use crate::report::words::figure;
 
 const TICKS: usize = 7;
@@ -43,11 +43,14 @@ pub(super) fn section(report: &Report) -> Markup {
         @if !benches.is_empty() {
             section #micro {
                 h2 { "Every swap by itself" }
-                p.lead {
+                @if report.rigs.iter().any(|facts| facts.rig == Rig::Production) { p.lead {
+                    "The calls of one client that its switch has timed, on either side, whatever they had to do: not the same "
+                    "work. The clock is in them."
+                } } @else { p.lead {
                     "C and Rust in one process, the same work on both sides: that of the swap’s differential test. Instructions and heap "
                     "allocations are counted by callgrind, the same way for both. “Dispatched” is C behind the switch: its distance "
                     "to C is what being able to switch costs."
-                }
+                } }
                 div.scroll { table.micro data-plot="micro" {
                     thead { tr {
                         th { "swap" } th.wide { "Rust / C, time" } th { "C ns" } th { "Rust ns" } th { "dispatched ns" }

@@ -111,6 +111,7 @@ fn place_title(report: &Report, rig: Rig, setting: &str) -> String {
     let rig = match rig {
         Rig::Real => format!("Real server ({far_end})"),
         Rig::Peer => "Fast peer".to_owned(),
+        Rig::Production => "Production".to_owned(),
     };
     let settings: std::collections::BTreeSet<&str> = report.runs.iter().map(|run| &run.setting[..]).collect();
     if settings.len() > 1 { format!("{rig}, {setting}") } else { rig }
