@@ -6,7 +6,15 @@
 //! 3. *Replaced* is in tests/functions/replaced.txt, with by what.
 //! 4. *Not on the client path* is what the linker threw out of the client that runs on the untouched C: it is not in
 //!    tests/functions/linked.txt. With `CUTOVER_BIN_DIR` set that list is compared with the program.
-//! 5. The rest is *open*: linked into the client, and in no Rust of this crate.
+//! 5. *Server side* is what is linked, since the linker follows every pointer, but reached only through files of the server:
+//!    marked so in the same list, which is then compared with the object files too (tests/functions/calls.rs).
+//! 6. *R-UDP* is, by the same list, what is there for that alone.
+//! 7. The rest is *open*: of a client, and in no Rust of this crate.
+
+#[path = "functions/calls.rs"]
+mod calls;
+
+use calls::Only;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -26,6 +34,9 @@ const HEADERS: [&str; 11] = [
     "TcpIp.h",
     "OS.h",
 ];
+
+/// Behind the name of a function that only the server's side leads to, and of one that only R-UDP does.
+const MARKS: [(&str, Only); 2] = [(" server", Only::Server), (" r-udp", Only::RUdp)];
 
 fn crate_file(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -118,12 +129,14 @@ fn replaced() -> BTreeMap<String, String> {
     replaced
 }
 
-fn linked() -> BTreeSet<String> {
-    read(&crate_file("tests/functions/linked.txt"))
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .map(str::to_owned)
-        .collect()
+/// What is linked, and who else's it is.
+fn linked() -> BTreeMap<String, Option<Only>> {
+    let text = read(&crate_file("tests/functions/linked.txt"));
+    let marked = |line: &str| {
+        let mark = MARKS.iter().find_map(|(mark, only)| Some((line.strip_suffix(mark)?.to_owned(), Some(*only))));
+        mark.unwrap_or_else(|| (line.to_owned(), None))
+    };
+    text.lines().filter(|line| !line.starts_with('#')).map(marked).collect()
 }
 
 #[test]
@@ -134,21 +147,25 @@ fn every_function_has_a_fate() {
     for header in HEADERS {
         let functions = declared(header);
         assert!(functions.len() > 3, "{header} declares {} functions", functions.len());
-        let mut counts = [0; 4];
+        let mut counts = [0; 6];
         writeln!(tables, "\n## {header}\n\n| function | fate |\n| --- | --- |").unwrap();
         for name in &functions {
             let (kind, fate) = match (ported.get(name), replaced.get(name)) {
                 (Some(_), Some(by)) => panic!("{name} is ported, and said to be replaced by {by}"),
                 (Some(module), None) => (0, format!("ported: `mayaqua::{module}`")),
                 (None, Some(by)) => (1, format!("replaced by {by}")),
-                (None, None) if !linked.contains(name) => (2, "not on the client path".to_owned()),
-                (None, None) => (3, "open".to_owned()),
+                (None, None) => match linked.get(name) {
+                    None => (2, "not on the client path".to_owned()),
+                    Some(Some(Only::Server)) => (3, "server side".to_owned()),
+                    Some(Some(Only::RUdp)) => (4, "R-UDP".to_owned()),
+                    Some(None) => (5, "open".to_owned()),
+                },
             };
             counts[kind] += 1;
             writeln!(tables, "| `{name}` | {fate} |").unwrap();
         }
-        let [ported, replaced, elsewhere, open] = counts;
-        writeln!(summary, "| {header} | {} | {ported} | {replaced} | {elsewhere} | {open} |", functions.len()).unwrap();
+        let counts = counts.map(|count| count.to_string()).join(" | ");
+        writeln!(summary, "| {header} | {} | {counts} |", functions.len()).unwrap();
         all.extend(functions);
     }
     let unknown: Vec<_> = replaced.keys().filter(|name| !all.contains(*name)).collect();
@@ -173,9 +190,13 @@ fn the_list_of_linked_functions_is_the_clients() {
         symbols.lines().filter_map(|line| line.split_once(" T ").map(|(_, name)| name)).collect();
     let mut made =
         String::from("# Functions of the eleven headers in the client on the untouched C: nm zig-out/bin/cutover-c\n");
+    made += "# `server`, `r-udp`: a client over TCP does not reach it (tests/functions/calls.rs)\n";
     let all: BTreeSet<String> = HEADERS.iter().flat_map(|header| declared(header)).collect();
-    for name in all.iter().filter(|name| functions.contains(name.as_str())) {
-        writeln!(made, "{name}").unwrap();
+    let linked: BTreeSet<&str> = all.iter().map(String::as_str).filter(|name| functions.contains(name)).collect();
+    let others = calls::of_others(&crate_file("../.."), &linked);
+    for name in &linked {
+        let mark = others.get(*name).and_then(|of| MARKS.iter().find(|(_, only)| only == of));
+        writeln!(made, "{name}{}", mark.map_or("", |(mark, _)| mark)).unwrap();
     }
     hold(&crate_file("tests/functions/linked.txt"), &made);
 }

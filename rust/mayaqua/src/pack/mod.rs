@@ -141,6 +141,31 @@ impl Pack {
         self.last_added = None;
     }
 
+    /// A message that says only that something failed (C: `PackError`, Mayaqua/Network.c).
+    #[must_use]
+    pub fn of_error(error: u32) -> Self {
+        let mut pack = Self::new();
+        // An empty PACK has room for an element of this name.
+        let _ = pack.add_int("error", error);
+        pack
+    }
+
+    /// The error that a message says; 0 for none (C: `GetErrorFromPack`, Mayaqua/Network.c).
+    #[must_use]
+    pub fn error(&self) -> u32 {
+        self.get_int("error")
+    }
+
+    /// Adds padding, so that the length of a message says little: `random` is bytes of a random number below
+    /// [`crate::http::HTTP_PACK_RAND_SIZE_MAX`] (C: `CreateDummyValue`, Mayaqua/Network.c).
+    ///
+    /// # Errors
+    ///
+    /// As [`Pack::add_element`].
+    pub fn add_dummy_value(&mut self, random: &[u8]) -> Result<(), Error> {
+        self.add_data("pencore", random)
+    }
+
     /// Puts one value of an element with `total` values, making the element if there is none
     /// (C: `PackAddIntEx`, `PackAddDataEx` and their kind, Mayaqua/Pack.c).
     ///

@@ -304,3 +304,12 @@ proptest! {
         prop_assert_eq!(whole, scan(bytes.chunks(size)).unwrap());
     }
 }
+
+#[test]
+fn messages_that_only_say_an_error_and_padding() {
+    let mut pack = Pack::of_error(7);
+    assert_eq!((pack.error(), Pack::new().error()), (7, 0));
+    pack.add_dummy_value(&[1, 2, 3]).unwrap();
+    assert_eq!((pack.get_data("PENCORE"), pack.len()), (Some(&[1, 2, 3][..]), 2));
+    assert_eq!(pack.add_dummy_value(&[]), Err(Error::DuplicateName));
+}

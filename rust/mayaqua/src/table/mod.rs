@@ -7,7 +7,9 @@
 //! name   text\n        backslash and n, r, t, space or backslash
 //! ```
 //!
-//! Not here: which file it is (`hamcore`, the language of the environment), and the C's cache of it.
+//! Which of the files it is, [`lang`] says. Not here: reading them, and the C's cache of what it made of them.
+
+pub mod lang;
 
 use crate::buffer::Buf;
 use crate::list::List;
