@@ -123,11 +123,11 @@ pub(super) fn resolve_by(
     limit.cancel.tell(&answer);
     let mut result = answer.result();
     loop {
-        if let Some(result) = result.take() {
-            return addresses(result);
-        }
         if limit.cancel.is_cancelled() {
             return Err(ResolveError::Cancelled);
+        }
+        if let Some(result) = result.take() {
+            return addresses(result);
         }
         result = match super::left(end) {
             None => answer.changed.wait(result).unwrap_or_else(PoisonError::into_inner),
