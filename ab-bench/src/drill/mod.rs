@@ -4,7 +4,7 @@
 //! 1. [`rollout`]: all sessions connect; the same plan is begun on each; numbered frames pass on all until it is done.
 //! 2. [`faults`]: a session with a planted fault among them; found, rolled back, audited, and its frames counted.
 //! 3. [`switches`]: modes change as fast as the socket takes them, while frames pass.
-//! 4. [`overhead`]: CPU per GB with everything on C, with shadow at 1 % and at 100 %.
+//! 4. [`overhead`]: CPU per GB with everything on C, and with the leaves of framing in shadow, alone and together.
 
 mod controls;
 mod faults;

@@ -1,5 +1,6 @@
-//! What the switch itself costs: the client's CPU per GB with every function on C, against shadow at 1 % and at 100 % of
-//! the framing's leaves, alternating so that a slow drift of the machine meets all alike.
+//! What comparing costs: the client's CPU per GB, up and down, with every function on C, with each of the framing's leaves in
+//! shadow, with all of them, and with all of them in 1 % of calls; in turns, so that a slow drift of the machine meets all
+//! alike.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,37 +10,55 @@ use serde::Serialize;
 use super::{Options, Session, start};
 use crate::lab::{Lab, LabError, LabOptions, Side};
 
-/// How often each setting is measured.
-const ROUNDS: usize = 5;
+/// How often each setting is measured, each way.
+const ROUNDS: usize = 3;
 
 /// Leaves of the framing that can be shadowed.
-const LEAVES: &str = "write_fifo,read_fifo,get_fifo_pointer,get_next,insert_queue,new_block";
+const LEAVES: [&str; 6] = ["write_fifo", "read_fifo", "get_fifo_pointer", "get_next", "insert_queue", "new_block"];
 
-/// The median CPU seconds per GB of each setting.
-#[derive(Debug, Clone, Copy, Serialize)]
+/// What was measured, each way.
+#[derive(Debug, Clone, Serialize)]
 pub struct OverheadReport {
-    /// Everything on C.
+    /// From the client to the server.
+    pub up: WayReport,
+    /// From the server to the client.
+    pub down: WayReport,
+}
+
+/// The medians of one way.
+#[derive(Debug, Clone, Serialize)]
+pub struct WayReport {
+    /// CPU seconds per GB with everything on C.
     pub c: f64,
-    /// The leaves in shadow for 1 % of calls.
-    pub shadow_1: f64,
-    /// The leaves in shadow for all calls.
-    pub shadow_100: f64,
+    /// How much more each setting needs, in percent.
+    pub more_percent: Vec<(String, f64)>,
     /// The largest deviation of C from its own median, in percent: what smaller differences mean nothing against.
     pub noise_percent: f64,
 }
 
 impl fmt::Display for OverheadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let more = |value: f64| (value / self.c - 1.0) * 100.0;
-        write!(
-            f,
-            "overhead: {:.2} CPU-s/GB on c; {:+.1} % with shadow@1%, {:+.1} % with shadow (noise ±{:.1} %, {ROUNDS} rounds)",
-            self.c,
-            more(self.shadow_1),
-            more(self.shadow_100),
-            self.noise_percent
-        )
+        write!(f, "overhead up: {}\noverhead down: {}", self.up, self.down)
     }
+}
+
+impl fmt::Display for WayReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} CPU-s/GB on c (±{:.0} %, {ROUNDS} rounds)", self.c, self.noise_percent)?;
+        self.more_percent.iter().try_for_each(|(setting, more)| write!(f, "; {setting} {more:+.0} %"))
+    }
+}
+
+/// A name, and the leaves that are in shadow then, with their share.
+type Setting = (String, &'static [&'static str], &'static str);
+
+/// Everything on C comes first.
+fn settings() -> Vec<Setting> {
+    let alone = LEAVES.iter().map(|leaf| (format!("{leaf}=shadow"), std::slice::from_ref(leaf), ""));
+    let mut settings: Vec<Setting> = std::iter::once(("c".to_owned(), &[][..], "")).chain(alone).collect();
+    settings.push(("all in shadow".into(), &LEAVES, ""));
+    settings.push(("all in shadow@1%".into(), &LEAVES, "@1%"));
+    settings
 }
 
 pub(super) fn measure(options: &Options, seconds: u32) -> Result<OverheadReport, LabError> {
@@ -47,23 +66,44 @@ pub(super) fn measure(options: &Options, seconds: u32) -> Result<OverheadReport,
     let lab = Lab::start(&LabOptions { server_dir: Some(server_dir), ..LabOptions::default() })?;
     let _server = lab.serve_iperf()?;
     let session = start(&lab, options, 0, "cutover-rust", &[("CUTOVER_SWAPS", "*=c")])?;
-    let mut samples = [const { Vec::new() }; 3];
+    let settings = settings();
+    let mut samples = [vec![Vec::new(); settings.len()], vec![Vec::new(); settings.len()]];
     for _ in 0..ROUNDS {
-        for (place, mode) in ["c", "shadow@1%", "shadow"].into_iter().enumerate() {
-            let modes: Vec<String> = LEAVES.split(',').map(|name| format!("{name}={mode}")).collect();
+        for (place, (_, leaves, share)) in settings.iter().enumerate() {
+            let modes = LEAVES.map(|leaf| match leaves.contains(&leaf) {
+                true => format!("{leaf}=shadow{share}"),
+                false => format!("{leaf}=c"),
+            });
             session.controls.swaps(&lab, &["set", &modes.join(",")])?;
-            samples[place].push(cpu_per_gb(&lab, &session, seconds)?);
+            for (samples, way) in samples.iter_mut().zip([&[][..], &["--reverse"]]) {
+                samples[place].push(cpu_per_gb(&lab, &session, seconds, way)?);
+            }
         }
     }
-    let [c, shadow_1, shadow_100] = samples.each_ref().map(|samples| median(samples));
-    let noise = samples[0].iter().map(|sample| (sample / c - 1.0).abs()).fold(0.0, f64::max);
-    Ok(OverheadReport { c, shadow_1, shadow_100, noise_percent: noise * 100.0 })
+    let [up, down] = samples.map(|samples| report(&settings, &samples));
+    Ok(OverheadReport { up, down })
 }
 
-fn cpu_per_gb(lab: &Lab, session: &Session, seconds: u32) -> Result<f64, LabError> {
+/// `samples` in the order of the settings.
+fn report(settings: &[Setting], samples: &[Vec<f64>]) -> WayReport {
+    let of_c = samples.first().map(Vec::as_slice).unwrap_or_default();
+    let c = median(of_c);
+    let percent = |value: f64| (value / c - 1.0) * 100.0;
+    let more_percent = settings
+        .iter()
+        .zip(samples)
+        .skip(1)
+        .map(|((name, ..), samples)| (name.clone(), percent(median(samples))))
+        .collect();
+    let noise_percent = of_c.iter().map(|sample| percent(*sample).abs()).fold(0.0, f64::max);
+    WayReport { c, more_percent, noise_percent }
+}
+
+/// `way` are options of iperf3.
+fn cpu_per_gb(lab: &Lab, session: &Session, seconds: u32, way: &[&str]) -> Result<f64, LabError> {
     let before = (session.client.cpu()?.total, carried(lab, session)?);
     let time = seconds.to_string();
-    let argv = ["iperf3", "--client", "10.78.0.1", "--time", &time];
+    let argv = [&["iperf3", "--client", "10.78.0.1", "--time", &time], way].concat();
     lab.run_ok(Side::Client, &argv, Duration::from_secs(u64::from(seconds) + 10))?;
     let after = (session.client.cpu()?.total, carried(lab, session)?);
     let gigabytes = after.1.saturating_sub(before.1) as f64 / 1e9;
