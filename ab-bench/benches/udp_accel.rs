@@ -14,6 +14,8 @@ use softether_sys::*;
 use std::ffi::CString;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
+// What the C calls is defined there.
+use swaps as _;
 
 /// Bytes of the frame.
 const FRAME: usize = 1363;

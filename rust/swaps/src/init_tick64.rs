@@ -39,6 +39,8 @@ switch::swap! {
 /// # Safety
 /// None beyond the C's.
 pub unsafe fn rust() {
+    #[cfg(feature = "planted-faults")]
+    crate::planted::strike_at_once("init_tick64");
     // SAFETY: it may be called at any time; 0 is its answer without a clock.
     if unsafe { c_Tick64() } == 0 {
         CLOCK.start();

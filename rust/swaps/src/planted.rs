@@ -3,11 +3,11 @@
 //! `CUTOVER_PLANT=mismatch` makes the Rust side of `WriteFifo` write one wrong byte; `CUTOVER_PLANT=panic` makes it
 //! panic before it has changed anything, as ADDING_A_SWAP.md demands of a cloned swap. `slow`, `endless`, `hog` and `crash`
 //! make it take milliseconds, never return, keep memory, and kill the process. `CUTOVER_PLANT_IN=new_list` has another swap
-//! do so, one of those that have no file to themselves. `CUTOVER_PLANT=session` makes the
-//! loop of `SessionMain` panic, `CUTOVER_PLANT=session-locked` while it holds a lock of the C, and
-//! `CUTOVER_PLANT=session-stuck` makes it stand still. All strike from the hundredth call on: late enough to be under
-//! traffic. `CUTOVER_PLANT=burn` makes the process need 5 % more CPU from the
-//! first call on, for the A/B harness to find.
+//! do so, one of those that have no file to themselves; in `init_tick64`, which a process calls once, `panic` strikes at once
+//! (tests/planted_clock.rs). `CUTOVER_PLANT=session` makes the loop of `SessionMain` panic, `CUTOVER_PLANT=session-locked`
+//! while it holds a lock of the C, and `CUTOVER_PLANT=session-stuck` makes it stand still. All others strike from the hundredth
+//! call on: late enough to be under traffic. `CUTOVER_PLANT=burn` makes the process need 5 % more CPU from the first call on,
+//! for the A/B harness to find.
 //!
 //! `plaintext`, `timeout-0` and `timeout-max` stand for a server whose Welcome says so. `key-update` is no fault: TLS 1.3 keys
 //! of the fused path are replaced after so few records that a test sees it.
@@ -116,6 +116,12 @@ pub fn strike_before(swap: &str) {
         Fault::Crash => std::process::abort(),
         _ => {}
     }
+}
+
+/// Panics at the first call, if that is the fault: what a process calls once has no harmless calls. Called before anything is
+/// changed.
+pub fn strike_at_once(swap: &str) {
+    assert!(!is_in(swap) || *fault() != Fault::Panic, "planted");
 }
 
 /// Whether it is time for this swap to give or leave something else than it should.
