@@ -26,8 +26,6 @@ use support::{LIMIT, answers, bin, is_full, lab, server_dir, stop};
 const FRAMES: u32 = 400;
 /// Datagrams each way in one check.
 const DATAGRAMS: u32 = 100;
-/// How long UDP acceleration may take to be used: the C waits ten seconds for a path that stays.
-const UDP_PATIENCE: Duration = Duration::from_secs(40);
 
 fn start(lab: &Lab, spec: &ClientSpec) -> Client {
     let client = support::start(lab, spec);
@@ -143,41 +141,17 @@ fn udp_acceleration_is_used_and_carries_frames() {
             let plain = ClientSpec::cutover(bin("cutover-framing"), "framing=rust");
             let client = start(&lab, &ClientSpec { udp_acceleration: true, encrypt, compress, ..plain });
             let what = format!("{server:?}, encryption {encrypt}, compression {compress}");
-            wait_for_udp(&lab, &client, &what);
+            lab.wait_for_udp(&client).unwrap_or_else(|error| panic!("{what}: {error}\n{}", client.log()));
             for modes in ["framing=rust", "framing=c", "framing=rust"] {
                 set(&lab, modes);
-                let before = udp_datagrams(&lab);
+                let before = lab.udp_datagrams().unwrap();
                 carry(&lab, &client, false, &format!("{what}, {modes}"));
-                let used = udp_datagrams(&lab) - before;
+                let used = lab.udp_datagrams().unwrap() - before;
                 assert!(used >= FRAMES.into(), "{what}, {modes}: {used} datagrams for {FRAMES} frames each way");
             }
             stop(client);
         }
     }
-}
-
-/// Carries frames until they go by UDP.
-fn wait_for_udp(lab: &Lab, client: &Client, what: &str) {
-    let begun = Instant::now();
-    loop {
-        let before = udp_datagrams(lab);
-        let plan = FramePlan { window: 16, ..FramePlan::new(100, 9) };
-        let report = lab.carry_frames(client, Direction::Up, &plan).unwrap();
-        assert!(is_whole(&report), "{what}: {report}");
-        if udp_datagrams(lab) - before >= 90 {
-            return;
-        }
-        assert!(begun.elapsed() < UDP_PATIENCE, "{what}: UDP acceleration is not used\n{}", client.log());
-        std::thread::sleep(Duration::from_millis(500));
-    }
-}
-
-/// UDP datagrams that the client's side has sent.
-fn udp_datagrams(lab: &Lab) -> u64 {
-    let output = lab.run_ok(Side::Client, &["cat", "/proc/net/snmp"], LIMIT).unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let values = text.lines().filter_map(|line| line.strip_prefix("Udp: ")).nth(1).expect("the values of UDP");
-    values.split(' ').nth(3).and_then(|value| value.parse().ok()).expect("OutDatagrams")
 }
 
 /// SoftEther's server with every swap in it on Rust serves the untouched C and the Rust client alike.

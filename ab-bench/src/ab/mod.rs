@@ -24,5 +24,5 @@ mod visit;
 pub use arena::{Observer, Options, Progress, run};
 pub use contestant::{Contestant, Mix, SWAPS, contestants};
 pub use facts::contestant as facts;
-pub use plan::{Budget, Job, full_jobs, jobs_for, orders, quick_jobs};
+pub use plan::{Budget, Job, Wanted, full_jobs, jobs_for, orders, quick_jobs};
 pub use setting::{DEFAULT_SETTING, default_setting, sweep};

@@ -47,11 +47,47 @@ fn all_jobs() -> Vec<Job> {
     jobs_of(&Workload::ALL, &[Way::None, Way::Up, Way::Down, Way::Both])
 }
 
+/// A metric that is asked for, in all ways that it has or in one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// The metric.
+    pub metric: Metric,
+    /// The way; `None`: all.
+    pub way: Option<Way>,
+}
+
+impl std::str::FromStr for Wanted {
+    type Err = String;
+
+    /// `METRIC` or `METRIC.WAY`, as in a gate.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, way) = text.split_once('.').map_or((text, None), |(name, way)| (name, Some(way)));
+        let metric = Metric::from_name(name).ok_or_else(|| {
+            let names: Vec<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
+            format!("no such metric: there are {}", names.join(", "))
+        })?;
+        let wanted = |way| Self { metric, way };
+        let Some(way) = way else { return Ok(wanted(None)) };
+        let possible: Vec<Way> = jobs_for(&[wanted(None)]).into_iter().map(|job| job.way).collect();
+        let found = possible.iter().find(|one| one.name() == way);
+        found.map(|way| wanted(Some(*way))).ok_or_else(|| match possible[..] {
+            [] | [Way::None] => format!("{name} has no ways: leave `.{way}` out"),
+            _ => {
+                let names: Vec<&str> = possible.iter().map(|way| way.name()).collect();
+                format!("{name} has no way `{way}`: there are {}", names.join(", "))
+            }
+        })
+    }
+}
+
 /// What these metrics need.
 #[must_use]
-pub fn jobs_for(metrics: &[Metric]) -> Vec<Job> {
+pub fn jobs_for(metrics: &[Wanted]) -> Vec<Job> {
+    let needs = |wanted: &Wanted, job: &Job| {
+        wanted.metric.workload() == job.workload && wanted.way.is_none_or(|way| way == job.way)
+    };
     let mut jobs = all_jobs();
-    jobs.retain(|job| metrics.iter().any(|metric| metric.workload() == job.workload));
+    jobs.retain(|job| metrics.iter().any(|wanted| needs(wanted, job)));
     jobs
 }
 
@@ -163,6 +199,10 @@ pub fn orders(slots: usize, rounds: u32, seed: u64) -> Vec<Vec<usize>> {
 mod tests {
     use super::*;
 
+    fn wanted(metrics: &str) -> Vec<Wanted> {
+        metrics.split(' ').map(|text| text.parse().unwrap()).collect()
+    }
+
     #[test]
     fn every_round_visits_everybody_and_every_second_one_backwards() {
         let orders = orders(4, 6, 9);
@@ -205,7 +245,7 @@ mod tests {
 
     #[test]
     fn more_rounds_are_shorter() {
-        let effort = |asked| Budget::Full.effort(2, 1, &jobs_for(&[Metric::CpuSPerGb]), asked);
+        let effort = |asked| Budget::Full.effort(2, 1, &jobs_for(&wanted("cpu_s_per_gb")), asked);
         let (few, many) = (effort(None), effort(Some(15)));
         assert_eq!((many.rounds, many.aa_rounds, &many.name[..]), (16, 16, "own"));
         assert!(many.seconds_per_run < few.seconds_per_run, "{few:?} {many:?}");
@@ -213,21 +253,30 @@ mod tests {
 
     #[test]
     fn metrics_choose_their_jobs() {
-        let jobs = jobs_for(&[Metric::CpuSPerGb, Metric::WakeupsPerS]);
-        let all: Vec<_> = jobs.iter().map(|job| (job.workload, job.way)).collect();
+        let jobs = |text| jobs_for(&wanted(text)).iter().map(|job| (job.workload, job.way)).collect::<Vec<_>>();
         let bulk = [Way::Up, Way::Down, Way::Both].map(|way| (Workload::Bulk, way));
-        assert_eq!(all, [&[(Workload::Idle, Way::None)][..], &bulk].concat());
-        assert!(jobs_for(&[Metric::ConnectS]).is_empty(), "every visit connects");
+        assert_eq!(jobs("cpu_s_per_gb wakeups_per_s"), [&[(Workload::Idle, Way::None)][..], &bulk].concat());
+        assert_eq!(jobs("cpu_s_per_gb.up"), [(Workload::Bulk, Way::Up)]);
+        assert!(jobs("connect_s").is_empty(), "every visit connects");
+    }
+
+    #[test]
+    fn a_metric_or_a_way_that_is_none_is_told_what_there_is() {
+        let error = |text: &str| text.parse::<Wanted>().unwrap_err();
+        assert!(error("speed").contains("cpu_s_per_gb, "), "{}", error("speed"));
+        assert_eq!(error("wakeups_per_s.up"), "wakeups_per_s has no ways: leave `.up` out");
+        assert_eq!(error("cpu_s_per_gb.sideways"), "cpu_s_per_gb has no way `sideways`: there are up, down, both");
+        assert_eq!(error("connect_s.up"), "connect_s has no ways: leave `.up` out");
     }
 
     #[test]
     fn the_warm_up_finds_the_load() {
-        let ways = |metrics: &[Metric]| {
-            warm_up(&jobs_for(metrics)).iter().map(|job| (job.workload, job.way)).collect::<Vec<_>>()
+        let ways = |metrics| {
+            warm_up(&jobs_for(&wanted(metrics))).iter().map(|job| (job.workload, job.way)).collect::<Vec<_>>()
         };
         assert_eq!(warm_up(&full_jobs()).len(), 3, "bulk, three ways");
-        assert_eq!(ways(&[Metric::RttLoadP99Us]), [(Workload::Bulk, Way::Up), (Workload::Bulk, Way::Down)]);
-        assert_eq!(ways(&[Metric::RttIdleP50Us, Metric::SyscallsPerFrame]), [(Workload::RttIdle, Way::None)]);
+        assert_eq!(ways("rtt_load_p99_us"), [(Workload::Bulk, Way::Up), (Workload::Bulk, Way::Down)]);
+        assert_eq!(ways("rtt_idle_p50_us syscalls_per_frame"), [(Workload::RttIdle, Way::None)]);
     }
 
     #[test]

@@ -62,6 +62,10 @@ impl Visitor<'_> {
         let client = self.lab.start_client(&spec)?;
         let connected = Counts::from([(Counter::ConnectS, client.connect_time().as_secs_f64())]);
         let mut connect = self.run(watch, Workload::Connect, Way::None, connected, None)?;
+        let is_softether = !matches!(client.kind(), ClientKind::Neighbour(_));
+        if self.setting.udp_acceleration && is_softether {
+            self.lab.wait_for_udp(&client)?;
+        }
         let mut observed = (self.phase == Phase::WarmUp).then(|| self.observe(&client)).transpose()?;
         for job in jobs {
             if let Some((run, transfer)) = self.job(&client, *job)? {
@@ -74,7 +78,10 @@ impl Visitor<'_> {
         let memory = peak_memory(client.worker()).map_err(|source| failed("read the client's memory", source))?;
         connect.counts.insert(Counter::PeakMemoryBytes, memory as f64);
         connect.metrics = derive(connect.workload, connect.seconds, &connect.counts, None);
-        runs.insert(0, connect);
+        // A counted visit times nothing.
+        if self.phase != Phase::Counted {
+            runs.insert(0, connect);
+        }
         client.stop()?;
         Ok(Visited { runs, observed })
     }
@@ -195,6 +202,7 @@ impl Visitor<'_> {
             return Ok(None);
         }
         let watch = Watch::start()?;
+        let cpu_before = client.cpu()?.total;
         let mut counts = Counts::new();
         let mut elapsed = 0.0;
         let mut add = |counter, value: u64| *counts.entry(counter).or_insert(0.0) += value as f64;
@@ -212,6 +220,7 @@ impl Visitor<'_> {
                 break;
             }
         }
+        counts.insert(Counter::ClientCpuS, client.cpu()?.total.saturating_sub(cpu_before).as_secs_f64());
         let mut run = self.run(watch, job.workload, job.way, counts, None)?;
         run.seconds = elapsed;
         run.metrics = derive(run.workload, run.seconds, &run.counts, None);

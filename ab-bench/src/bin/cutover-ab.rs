@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use ab_bench::ab::schema::{Metric, Phase, Report, Setting};
-use ab_bench::ab::{self, Budget, Mix, Observer, Options, Progress};
+use ab_bench::ab::schema::{Phase, Report, Setting};
+use ab_bench::ab::{self, Budget, Mix, Observer, Options, Progress, Wanted};
 use ab_bench::calibrate::Costs;
 use ab_bench::lab::{ClientSpec, ServerKind};
 use ab_bench::profile::{self, Subject, Want};
@@ -60,9 +60,10 @@ struct Arguments {
     /// Measure this setting for every value (connections, half_duplex, encrypt, compress, udp_acceleration, streams, payload)
     #[arg(long = "sweep", value_name = "KEY=VALUE,…")]
     sweeps: Vec<String>,
-    /// Only these metrics, by their names in report.json [default: with --quick CPU and goodput, otherwise nearly all]
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = metric)]
-    metrics: Vec<Metric>,
+    /// Only these metrics, by their names in report.json; in one way only with `.up`, `.down` or `.both` behind the name
+    /// [default: with --quick CPU and goodput, otherwise nearly all]
+    #[arg(long, value_name = "NAME[.WAY],…", value_delimiter = ',')]
+    metrics: Vec<Wanted>,
     /// Plant a fault in a contestant of the planted-faults build, for the harness to find: `burn` costs 5 % more CPU
     #[arg(long = "plant", value_name = "NAME=FAULT", value_parser = name_and_fault)]
     plants: Vec<(String, String)>,
@@ -123,13 +124,6 @@ fn name_and_path(text: &str) -> Result<(String, PathBuf), String> {
 fn name_and_fault(text: &str) -> Result<(String, String), String> {
     let (name, fault) = text.split_once('=').ok_or("want NAME=FAULT")?;
     Ok((name.to_owned(), fault.to_owned()))
-}
-
-fn metric(text: &str) -> Result<Metric, String> {
-    Metric::from_name(text).ok_or_else(|| {
-        let names: Vec<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
-        format!("no such metric: there are {}", names.join(", "))
-    })
 }
 
 fn main() -> ExitCode {

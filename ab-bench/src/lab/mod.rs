@@ -16,6 +16,7 @@ mod error;
 mod neighbour;
 mod process;
 mod server;
+mod udp;
 mod workdir;
 mod world;
 

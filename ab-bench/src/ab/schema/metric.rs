@@ -54,6 +54,7 @@ metrics! {
     MachineCpuSPerGb = "machine_cpu_s_per_gb", "s/GB", less, "CPU of the whole machine";
     ServerCpuSPerGb = "server_cpu_s_per_gb", "s/GB", less, "CPU of the far end";
     Frames64PerS = "frames_64_per_s", "1/s", more, "frames of 64 bytes";
+    CpuSPerMillionFrames64 = "cpu_s_per_million_frames_64", "s/10⁶", less, "client CPU, frames of 64 bytes";
     FramesMixedPerS = "frames_mixed_per_s", "1/s", more, "frames of mixed sizes";
     FramesFullPerS = "frames_full_per_s", "1/s", more, "frames of 1514 bytes";
     RttIdleP50Us = "rtt_idle_p50_us", "µs", less, "round trip, idle, median";
@@ -120,7 +121,7 @@ impl Metric {
             | Self::ServerCpuSPerGb
             | Self::ContextSwitchesPerGb
             | Self::RetransmitsPerGb => Workload::Bulk,
-            Self::Frames64PerS => Workload::Frames64,
+            Self::Frames64PerS | Self::CpuSPerMillionFrames64 => Workload::Frames64,
             Self::FramesMixedPerS => Workload::FramesMixed,
             Self::FramesFullPerS
             | Self::LostPerMillion
@@ -181,6 +182,9 @@ pub fn derive(workload: Workload, seconds: f64, counts: &Counts, rtt: Option<&Hi
                 _ => Metric::FramesFullPerS,
             };
             quotient(rate, Counter::Frames, Some(seconds), 1.0);
+            if workload == Workload::Frames64 {
+                quotient(Metric::CpuSPerMillionFrames64, Counter::ClientCpuS, of(Counter::Frames), 1e6);
+            }
             // Of full frames only, so that each figure has one meaning.
             if workload == Workload::FramesFull {
                 for (metric, counter) in [
