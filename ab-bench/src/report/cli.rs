@@ -78,11 +78,11 @@ pub fn run(command: &Command) -> Result<ExitCode, String> {
         Command::Report { dir, from_metrics, judgement } => {
             let moments = from_metrics.iter().map(|path| moment(path)).collect::<Result<Vec<Moment>, String>>()?;
             let mut report = production::from_scrapes(&moments, std::env::args().collect())?;
+            std::fs::create_dir_all(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
             let code = conclude(&mut report, dir, judgement)?;
             if !report.micro.is_empty() {
                 println!("{}", micro_table(&report.micro));
             }
-            report.notes.iter().for_each(|note| println!("Note: {note}."));
             Ok(code)
         }
         Command::Compare { old, new } => {

@@ -7,7 +7,7 @@ use maud::{Markup, PreEscaped, html};
 use super::html::LogAxis;
 use super::rows::{Row, Verdict};
 use super::words::{figure, who};
-use crate::ab::schema::{Metric, Report, Way};
+use crate::ab::schema::{Metric, Report};
 
 const WIDTH: f64 = 960.0;
 // As wide as the longest label, "CPU of the whole machine down, c-dispatched / c".
@@ -32,7 +32,7 @@ pub fn picture(report: &Report) -> String {
     let first = report.rows.iter().find(|row| row.ratio.is_some());
     let shown = |row: &&Row| {
         let is_here = first.is_some_and(|first| (first.rig, &first.setting) == (row.rig, &row.setting));
-        is_here && row.ratio.is_some() && METRICS.contains(&row.metric) && row.way != Way::Both
+        is_here && row.ratio.is_some() && METRICS.contains(&row.metric) && row.is_of_a_way()
     };
     let rows: Vec<&Row> = report.rows.iter().filter(shown).collect();
     let height = TOP + ROW * rows.len().max(1) as f64 + BOTTOM;

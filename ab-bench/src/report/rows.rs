@@ -71,6 +71,12 @@ impl Row {
         self.contestant == AGAIN
     }
 
+    /// Whether it is of one way. In production nobody tells the ways apart, so both together stand for them.
+    #[must_use]
+    pub fn is_of_a_way(&self) -> bool {
+        self.way != Way::Both || self.rig == Rig::Production
+    }
+
     /// The quotient of the medians, for rows without an estimate.
     #[must_use]
     pub fn plain_ratio(&self) -> Option<f64> {

@@ -5,7 +5,7 @@ use comfy_table::{CellAlignment, Table};
 
 use super::rows::Row;
 use super::words::{HEADLINES, figure, no_ratio, per_cent, verdict, who};
-use crate::ab::schema::{Report, Way};
+use crate::ab::schema::Report;
 
 /// A terminal's table has about so many lines at most.
 const LINES_MAX: usize = 60;
@@ -28,7 +28,7 @@ pub fn table(report: &Report) -> String {
     }
     let right = header.iter().position(|title| *title == "median").unwrap_or(0);
     table.set_header(header);
-    let headline = |row: &&Row| HEADLINES.contains(&row.metric) && row.way != Way::Both;
+    let headline = |row: &&Row| HEADLINES.contains(&row.metric) && row.is_of_a_way();
     let is_large = report.rows.iter().filter(headline).count() > LINES_MAX;
     let shown = |row: &&Row| !is_large || (HEADLINES[..FEW].contains(&row.metric) && !row.is_noise());
     for row in report.rows.iter().filter(headline).filter(shown) {

@@ -1,7 +1,7 @@
 //! The report in words: sentences for people, the names of things, and figures with as many digits as they deserve.
 
 use super::rows::{Row, Verdict};
-use crate::ab::schema::{Metric, Phase, Report, Run, Way};
+use crate::ab::schema::{Metric, Phase, Report, Rig, Run, Way};
 
 /// What a newcomer is shown first: the terminal's table and the report's top.
 pub const HEADLINES: [Metric; 11] = [
@@ -23,7 +23,7 @@ pub const HEADLINES: [Metric; 11] = [
 #[must_use]
 pub fn sentences(report: &Report) -> Vec<String> {
     let mut sentences = warnings(report);
-    let told = |row: &&Row| !row.is_noise() && HEADLINES[..2].contains(&row.metric) && row.way != Way::Both;
+    let told = |row: &&Row| !row.is_noise() && HEADLINES[..2].contains(&row.metric) && row.is_of_a_way();
     sentences.extend(report.rows.iter().filter(told).map(|row| sentence(report, row)));
     sentences.extend(noise_sentence(report));
     sentences
@@ -42,7 +42,9 @@ pub fn warnings(report: &Report) -> Vec<String> {
         };
         format!("{} FAILED in {phase}: {}", failure.contestant, failure.reason)
     }));
-    warnings.extend(report.notes.iter().map(|note| format!("NOT MEASURED: {note}")));
+    let is_production = report.rigs.iter().any(|facts| facts.rig == Rig::Production);
+    let what = if is_production { "Note" } else { "NOT MEASURED" };
+    warnings.extend(report.notes.iter().map(|note| format!("{what}: {note}")));
     if !report.complete {
         let rounds = report.runs.iter().filter(|run| run.phase == Phase::Ab).map(|run| run.round).max();
         let of = report.effort.rounds;

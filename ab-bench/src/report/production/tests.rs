@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ab::schema::{Metric, Way};
-use crate::report::Verdict;
+use crate::report::{Verdict, table};
 
 /// A client that needs 4 s/GB on C and 1 s/GB on Rust, scraped each minute, with 1 GB a minute.
 struct Made {
@@ -75,6 +75,7 @@ fn what_rust_needs_less_is_shown() {
     let ratio = row.ratio.unwrap();
     assert!(ratio.low < 0.26 && ratio.high > 0.24 && ratio.high < 0.3, "{ratio:?}");
     assert_eq!(row.verdict, Verdict::Better);
+    assert!(table(&report).contains("rust / c"), "{}", table(&report));
     assert!(report.failures.is_empty());
     assert!(report.notes.iter().any(|note| note == "what moved: f"), "{:?}", report.notes);
     assert!(report.notes.iter().any(|note| note == "on rust in both: g"), "{:?}", report.notes);
