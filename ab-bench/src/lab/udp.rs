@@ -14,15 +14,15 @@ const FRAMES: u32 = 100;
 const FRAMES_BY_UDP: u64 = 90;
 
 impl Lab {
-    /// UDP datagrams that the client's side has sent since the lab began.
+    /// UDP datagrams that the server's side has received since the lab began. (Of those sent, the kernel counts a burst as one.)
     pub fn udp_datagrams(&self) -> Result<u64, LabError> {
-        let failed = |source: std::io::Error| LabError::io("count the client's datagrams", source);
-        // Of the thread, which is in the client's namespace: the process is in another.
-        let text = self.within(Side::Client, || std::fs::read_to_string("/proc/thread-self/net/snmp"))?;
+        let failed = |source: std::io::Error| LabError::io("count the server's datagrams", source);
+        // Of the thread, which is in the server's namespace: the process is in another.
+        let text = self.within(Side::Server, || std::fs::read_to_string("/proc/thread-self/net/snmp"))?;
         let text = text.map_err(failed)?;
         let values = text.lines().filter_map(|line| line.strip_prefix("Udp: ")).nth(1);
-        let sent = values.and_then(|values| values.split(' ').nth(3)?.parse().ok());
-        sent.ok_or_else(|| failed(std::io::Error::other("/proc/net/snmp is not as expected")))
+        let received = values.and_then(|values| values.split(' ').next()?.parse().ok());
+        received.ok_or_else(|| failed(std::io::Error::other("/proc/net/snmp is not as expected")))
     }
 
     /// Carries frames until they go by UDP.
