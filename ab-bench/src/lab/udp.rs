@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Client, Lab, LabError, Side};
-use crate::frames::{Direction, FramePlan};
+use crate::frames::{Direction, FramePlan, FrameSizes};
 
 /// How long UDP acceleration may take to be used: the C waits ten seconds for a path that stays.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -30,7 +30,9 @@ impl Lab {
         let begun = Instant::now();
         loop {
             let before = self.udp_datagrams()?;
-            let plan = FramePlan { window: 16, ..FramePlan::new(FRAMES, 9) };
+            // Short ones: the fused path sends by TCP what would not fit into a datagram.
+            let sizes = FrameSizes::new(64, 512);
+            let plan = FramePlan { window: 16, sizes, ..FramePlan::new(FRAMES, 9) };
             let report = self.carry_frames(client, Direction::Up, &plan)?;
             if self.udp_datagrams()? - before >= FRAMES_BY_UDP {
                 return Ok(());
