@@ -283,9 +283,16 @@ fn openconnect(lab: &Lab, dir: &Path) -> Result<Pair, LabError> {
     Ok(Pair { server, client, interface: CLIENT_INTERFACE.into() })
 }
 
-/// Puts both ends of the tunnel on cubic. ocserv numbers its interfaces, and openconnect's script has done its end.
+/// Puts both ends of the tunnel on cubic. openconnect's script has done its end; ocserv makes and numbers an interface
+/// per client, with a route to that client alone.
 pub(super) fn tune(lab: &Lab, neighbour: Neighbour) -> Result<(), LabError> {
     if neighbour == Neighbour::Openconnect {
+        let script = format!(
+            "set -e; routes=$(ip route show | sed -n \
+             's/^\\(10\\.79\\.0\\.[0-9]*\\) dev \\({SERVER_INTERFACE}[0-9]*\\) .*/route replace \\1 dev \\2 src {NEIGHBOUR_SERVER_ADDRESS} congctl cubic/p'); \
+             [ -n \"$routes\" ] || {{ echo \"ocserv has set no route to its client\" >&2; exit 1; }}; echo \"$routes\" | ip -batch -"
+        );
+        lab.run_ok(Side::Server, &["sh", "-c", &script], PATIENCE)?;
         return Ok(());
     }
     let ends = [
