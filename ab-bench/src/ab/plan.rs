@@ -26,6 +26,14 @@ impl Job {
             }
         }
     }
+
+    /// What it costs beside its time, in seconds: iperf3's handshakes, the last probes, the wait before an idle look.
+    fn overhead_s(self) -> f64 {
+        match self.workload {
+            Workload::Idle => JOB_OVERHEAD_S + IDLE_SETTLE_S,
+            _ => JOB_OVERHEAD_S,
+        }
+    }
 }
 
 /// The jobs of a quick measurement: CPU and goodput, each way, and the counted run.
@@ -142,8 +150,11 @@ pub enum Budget {
 
 /// What one visit costs beside its jobs: connecting, ending.
 const VISIT_OVERHEAD_S: f64 = 0.8;
-/// What one job costs beside its time: iperf3's handshakes, the last probes.
+/// What any job costs beside its time.
 const JOB_OVERHEAD_S: f64 = 0.25;
+/// An idle look begins this long after what was before it: what a new connection brings with it (router solicitations,
+/// the first keep-alives) is no idling.
+pub(super) const IDLE_SETTLE_S: f64 = 0.5;
 /// A run of the warm-up and a counted one last this long at most.
 pub(super) const SHORT_RUN_S: f64 = 1.0;
 /// A run lasts this long at least and at most.
@@ -170,8 +181,8 @@ impl Budget {
         let counted_s = (jobs.len() - timed.len()) as f64 * (1.0 + JOB_OVERHEAD_S) + VISIT_OVERHEAD_S;
         let warm_up_s = warm_up(jobs).len() as f64 * (SHORT_RUN_S + JOB_OVERHEAD_S) + VISIT_OVERHEAD_S;
         let visits = 2.0 * f64::from(aa_rounds) + contestants * f64::from(rounds);
-        let overhead_s =
-            visits * (VISIT_OVERHEAD_S + timed.len() as f64 * JOB_OVERHEAD_S) + contestants * (warm_up_s + counted_s);
+        let jobs_overhead_s: f64 = timed.iter().map(|job| job.overhead_s()).sum();
+        let overhead_s = visits * (VISIT_OVERHEAD_S + jobs_overhead_s) + contestants * (warm_up_s + counted_s);
         let run_s = (budget_s / places - overhead_s) / (visits * weight);
         // iperf3 knows whole seconds only.
         let seconds_per_run = run_s.clamp(*RUN_S.start(), *RUN_S.end()).floor();
@@ -232,7 +243,7 @@ mod tests {
             let timed: Vec<Job> = in_order(&jobs, false, 0);
             let visits = f64::from(2 * effort.aa_rounds) + contestants as f64 * f64::from(effort.rounds);
             let visit_s = |jobs: &[Job], seconds: f64| {
-                jobs.iter().map(|job| job.weight() * seconds + JOB_OVERHEAD_S).sum::<f64>() + VISIT_OVERHEAD_S
+                jobs.iter().map(|job| job.weight() * seconds + job.overhead_s()).sum::<f64>() + VISIT_OVERHEAD_S
             };
             let once_s = visit_s(&warm_up(&jobs), SHORT_RUN_S) + visit_s(&in_order(&jobs, true, 0), SHORT_RUN_S);
             let all_s =

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::host::MachineCpu;
 use super::instruments::Instruments;
 use super::iperf::{self, Traffic, Transfer};
-use super::plan::{Job, SHORT_RUN_S};
+use super::plan::{IDLE_SETTLE_S, Job, SHORT_RUN_S};
 use super::probe::Prober;
 use super::procfs::{Foreign, Switches, peak_memory};
 use super::schema::{
@@ -119,6 +119,7 @@ impl Visitor<'_> {
     }
 
     fn idle(&self, client: &Client, seconds: f64) -> Result<Run, LabError> {
+        std::thread::sleep(Duration::from_secs_f64(IDLE_SETTLE_S));
         let switches = || Switches::of(client.worker()).map_err(|source| failed("read context switches", source));
         let (before, watch) = (switches()?, Watch::start()?);
         std::thread::sleep(Duration::from_secs_f64(seconds));
