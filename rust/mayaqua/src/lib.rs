@@ -17,6 +17,8 @@
 //! | [`tick`] | Tick64.c | milliseconds since the start |
 //! | `tls` (feature `tls`) | Network.c | TLS of a client over any stream |
 //! | `net` (feature `net`) | Network.c, Proxy.c | names, sockets, proxies, cancellation |
+//! | [`dyn_list`] | Network.c | values that a server may change |
+//! | `rudp` (feature `rudp`) | Network.c | R-UDP: a reliable transport over UDP, and the NAT-T servers |
 //! | `tcpip` (feature `tcpip`) | TcpIp.c | packets, by the crate `etherparse` |
 //! | `os` (feature `os`) | OS.c, Unix.c | the platform |
 //!
@@ -29,6 +31,7 @@ pub mod base64;
 pub mod buffer;
 pub mod counter;
 pub mod crypto;
+pub mod dyn_list;
 pub mod event;
 pub mod fifo;
 pub mod hash_list;
@@ -44,6 +47,8 @@ pub mod os;
 pub mod pack;
 pub mod queue;
 pub mod refs;
+#[cfg(feature = "rudp")]
+pub mod rudp;
 pub mod stack;
 pub mod str;
 pub mod table;

@@ -1,7 +1,7 @@
 //! Private keys and signatures (C: `K`, Mayaqua/Encrypt.c), by aws-lc.
 //!
-//! Not here: keys behind a passphrase, Diffie-Hellman groups and DES, which are a server's, and signing with SHA-1, which
-//! aws-lc does not do: SoftEther's login by certificate (C: RsaSignEx) stays with the C.
+//! Not here: Diffie-Hellman groups and DES, which are a server's; keys behind a passphrase and signing with SHA-1, which aws-lc
+//! does not do and the feature `openssl` adds.
 
 use super::certificate::KeyKind;
 use aws_lc_rs::rand::SystemRandom;
@@ -94,7 +94,7 @@ impl PrivateKey {
         Self::from_der(der.clone_key())
     }
 
-    fn from_der(der: PrivateKeyDer<'static>) -> Result<Self, KeyError> {
+    pub(super) fn from_der(der: PrivateKeyDer<'static>) -> Result<Self, KeyError> {
         let rejected = |error: aws_lc_rs::error::KeyRejected| KeyError::Rejected(error.to_string());
         let ecdsa = |read: &dyn Fn(&'static signature::EcdsaSigningAlgorithm) -> Option<EcdsaKeyPair>| {
             let curves = [
@@ -173,7 +173,7 @@ impl PrivateKey {
         Ok(pair.public_key().modulus().big_endian_without_leading_zero().to_vec())
     }
 
-    /// Signs with RSA. (C: RsaSignEx, which signs with SHA-1, is not this.)
+    /// Signs with RSA. (C: RsaSignEx signs with SHA-1, which is `rsa_sign_sha1` of the feature `openssl`.)
     ///
     /// # Errors
     ///

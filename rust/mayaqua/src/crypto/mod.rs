@@ -10,6 +10,7 @@
 //! | [`hash_password`], [`secure_password`] | Cedar's `HashPassword`, `SecurePassword` | |
 //! | [`AeadKey`], [`Cipher`] | `NewCipher`, `CipherProcessAead` | the crate `aws-lc-rs`, feature `keys` |
 //! | [`PrivateKey`], [`rsa_verify`] | `K`, `RsaVerify` | the crate `aws-lc-rs`, feature `keys` |
+//! | `PrivateKey::rsa_sign_sha1`, `PrivateKey::read_encrypted` | `RsaSignEx`, `BufToK` with a password | the crate `openssl`, feature `openssl` |
 //! | [`Certificate`], [`Name`] | `X`, `NAME` | the crate `x509-parser`, feature `keys` |
 //!
 //! SHA-0, MD4, MD5 and RC4 are broken. They are here because SoftEther's protocol needs them, for nothing else.
@@ -17,6 +18,8 @@
 
 #[cfg(feature = "keys")]
 mod aead;
+#[cfg(feature = "openssl")]
+mod by_openssl;
 #[cfg(feature = "keys")]
 mod certificate;
 #[cfg(feature = "keys")]

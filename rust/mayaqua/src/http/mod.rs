@@ -6,9 +6,11 @@
 //!
 //! No I/O and no clock: who calls has both. Not here: the error pages and file types of SoftEther's web server.
 
+mod detect;
 mod header;
 mod reader;
 
+pub use detect::{DETECT_BODY_MAX, detect_request, is_soft_ether_page};
 pub use header::{Header, Value};
 pub use reader::{BodyReader, HeaderReader};
 

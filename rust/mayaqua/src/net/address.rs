@@ -51,7 +51,8 @@ pub fn is_in_same_network4_standard(a: Ipv4Addr, b: Ipv4Addr) -> bool {
     is_in_same_network(a.into(), b.into(), Ipv4Addr::new(255, 255, 0, 0).into())
 }
 
-/// Whether an address is private (C: `IsIPPrivate`, Mayaqua/Network.c, without its file of further networks): 10/8, 172.16/12,
+/// Whether an address is private (C: `IsIPPrivate`, Mayaqua/Network.c; its file of further networks is
+/// [`PrivateNetworks`]): 10/8, 172.16/12,
 /// 192.168/16, link-local and 100.64/10; of IPv6, what is not global.
 #[must_use]
 pub const fn is_ip_private(address: IpAddr) -> bool {
@@ -77,6 +78,33 @@ pub fn parse_ip_and_mask(text: &str) -> Option<(IpAddr, IpAddr)> {
     };
     let fits = address.is_ipv4() == mask.is_ipv4() && subnet_mask_to_int(mask).is_some();
     fits.then_some((address, mask))
+}
+
+/// Most networks that [`PrivateNetworks::read`] takes.
+pub const PRIVATE_NETWORKS_MAX: usize = 4096;
+
+/// Further networks of IPv4 that count as private, which whoever runs a machine may name in a file (C: `PRIVATE_IP_SUBNET`, and
+/// the file `$private_ip.txt` beside the program).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrivateNetworks(Vec<(Ipv4Addr, Ipv4Addr)>);
+
+impl PrivateNetworks {
+    /// The networks of a file's text: one a line, as [`parse_ip_and_mask`] reads it; lines that are none are passed over, and
+    /// so is what follows [`PRIVATE_NETWORKS_MAX`] (C: `LoadPrivateIPFile`, Mayaqua/Network.c, without a limit).
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        let network = |line: &str| match parse_ip_and_mask(line) {
+            Some((IpAddr::V4(address), IpAddr::V4(mask))) => Some((address & mask, mask)),
+            _ => None,
+        };
+        Self(text.split(['\n', '\r']).filter_map(network).take(PRIVATE_NETWORKS_MAX).collect())
+    }
+
+    /// Whether an address is of one of them (C: `IsOnPrivateIPFile`, Mayaqua/Network.c).
+    #[must_use]
+    pub fn contains(&self, address: Ipv4Addr) -> bool {
+        self.0.iter().any(|(network, mask)| address & *mask == *network)
+    }
 }
 
 #[cfg(test)]
@@ -145,5 +173,21 @@ mod tests {
         for wrong in wrong.into_iter().chain(["1.2.3.4/ffff::", "::/255.0.0.0", "1.2.3/8", "a/8", "1.2.3.4/8/8"]) {
             assert_eq!(parsed(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn private_networks_of_a_file() {
+        let text = "# a comment\r\n203.0.113.0/24\n 198.51.100.77/255.255.255.240 \n\nnonsense\n2001:db8::/32\n";
+        let networks = PrivateNetworks::read(text);
+        assert_eq!(networks.0.len(), 2);
+        for inside in ["203.0.113.0", "203.0.113.255", "198.51.100.64", "198.51.100.79"] {
+            assert!(networks.contains(inside.parse().expect("an address")), "{inside}");
+        }
+        for outside in ["203.0.112.255", "203.0.114.0", "198.51.100.63", "198.51.100.80", "10.0.0.1"] {
+            assert!(!networks.contains(outside.parse().expect("an address")), "{outside}");
+        }
+        assert!(!PrivateNetworks::default().contains(Ipv4Addr::LOCALHOST));
+        let many = "10.0.0.0/8\n".repeat(PRIVATE_NETWORKS_MAX + 1);
+        assert_eq!(PrivateNetworks::read(&many).0.len(), PRIVATE_NETWORKS_MAX);
     }
 }

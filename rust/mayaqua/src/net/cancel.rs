@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Something that waits and can be told to look again.
-pub(super) trait Wake: Send + Sync {
+pub(crate) trait Wake: Send + Sync {
     fn wake(&self);
 }
 
@@ -56,7 +56,7 @@ impl Cancel {
 
     /// Wakes `waiting` when it is cancelled, as long as that lives. Those that do not live any more are forgotten here, so
     /// the list is never longer than twice the number that ever waited at the same time.
-    pub(super) fn tell(&self, waiting: &Arc<impl Wake + 'static>) {
+    pub(crate) fn tell(&self, waiting: &Arc<impl Wake + 'static>) {
         let mut list = self.waiting();
         if list.len() == list.capacity() {
             list.retain(|waiting| waiting.strong_count() > 0);

@@ -5,15 +5,19 @@
 //! | --- | --- | --- |
 //! | [`address`] | `IP` | masks and networks of addresses; the addresses are those of std |
 //! | [`Cancel`] | `CANCEL` | ends waits from another thread |
-//! | [`resolve`] | `GetIP46Ex` | a name to its addresses |
+//! | [`resolve`], [`host_name`] | `GetIP46Ex`, `GetHostName` | a name to its addresses, an address to its name |
+//! | [`netbios`] | `GetNetBiosName` | the name that a host gives itself |
+//! | [`mod@host`] | `GetHostIPAddressList` | the addresses of this machine |
 //! | [`Tcp`], [`Udp`] | `SOCK` | sockets |
 //! | [`proxy`] | Proxy.c | HTTP CONNECT, SOCKS4, SOCKS5, over any stream |
 //! | [`connect`] | `ConnectEx4` | all of that together |
 //!
-//! Not here: TLS ([`crate::tls`], over any of these streams), listening, and R-UDP, the C's TCP over UDP, ICMP and DNS.
+//! Not here: TLS ([`crate::tls`], over any of these streams), listening, and R-UDP ([`crate::rudp`]), the C's TCP over UDP.
 
 pub mod address;
 mod cancel;
+pub mod host;
+pub mod netbios;
 pub mod proxy;
 mod resolve;
 mod tcp;
@@ -21,9 +25,11 @@ mod udp;
 mod wait;
 
 pub use cancel::Cancel;
-pub use resolve::{ADDRESSES_MAX, LOOKUPS_MAX, ResolveError, resolve};
+pub(crate) use cancel::Wake;
+pub use resolve::{ADDRESSES_MAX, LOOKUPS_MAX, ResolveError, host_name, resolve};
 pub use tcp::Tcp;
-pub use udp::Udp;
+pub(crate) use udp::enlarge_buffers;
+pub use udp::{UDP_MAX_BUFFER_SIZE, Udp};
 
 use proxy::{Proxy, ProxyError, Target};
 use std::io;
@@ -47,7 +53,7 @@ impl Limit {
     }
 
     /// The time at which it is over.
-    fn end(&self) -> Option<Instant> {
+    pub(crate) fn end(&self) -> Option<Instant> {
         // A time too far away to be counted is never.
         self.timeout.and_then(|timeout| Instant::now().checked_add(timeout))
     }

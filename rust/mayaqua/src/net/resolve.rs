@@ -1,5 +1,5 @@
-//! A name to its addresses, by the system's resolver, which can neither be cancelled nor be given a time: each question has a
-//! thread of its own, which is left behind when nobody waits any more, and their number has a limit.
+//! A name to its addresses and an address to its name, by the system's resolver, which can neither be cancelled nor be given a
+//! time: each question has a thread of its own, which is left behind when nobody waits any more, and their number has a limit.
 
 use super::Limit;
 use super::cancel::Wake;
@@ -54,31 +54,58 @@ pub fn resolve(host: &str, limit: &Limit) -> Result<Vec<IpAddr>, ResolveError> {
     if let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse() {
         return Ok(vec![address]);
     }
-    let is_wrong = |byte: u8| byte <= b' ' || byte == 0x7f || b"/\\[]@:%".contains(&byte);
-    if host.is_empty() || host.len() > NAME_MAX || host.bytes().any(is_wrong) {
+    if !is_name(host) {
         return Err(ResolveError::Name);
     }
     let host = host.to_owned();
     resolve_by(&LOOKUPS, limit, move || Ok((host.as_str(), 0).to_socket_addrs()?.map(|address| address.ip()).collect()))
 }
 
+/// The name of a host by its address, for a log: whoever runs the address's reverse zone chooses it (C: `GetHostName`,
+/// `GetHostNameThread`, `GetHostNameInner`, `GetHostNameInner6`, Mayaqua/Network.c, which waits 500 ms and takes any text). The
+/// C asks the host itself when there is none: [`super::netbios::name_of`].
+///
+/// # Errors
+///
+/// [`ResolveError::NotFound`] if the resolver has none, or has the address for a name; [`ResolveError::Name`] for a name that is
+/// none.
+pub fn host_name(address: IpAddr, limit: &Limit) -> Result<String, ResolveError> {
+    let look_up = move || dns_lookup::lookup_addr(&address).map_err(io::Error::from);
+    let name = ask(&LOOKUPS, limit, look_up)?.map_err(|error| ResolveError::Failed(error.to_string()))?;
+    checked_name(name)
+}
+
+/// What a reverse zone says, if it is a name.
+pub(super) fn checked_name(name: String) -> Result<String, ResolveError> {
+    match name.parse::<IpAddr>() {
+        Err(_) if is_name(&name) => Ok(name),
+        Err(_) if !name.is_empty() => Err(ResolveError::Name),
+        _ => Err(ResolveError::NotFound),
+    }
+}
+
+/// Whether a name has the length and the characters of one.
+fn is_name(name: &str) -> bool {
+    let is_wrong = |byte: u8| byte <= b' ' || byte == 0x7f || b"/\\[]@:%".contains(&byte);
+    !name.is_empty() && name.len() <= NAME_MAX && !name.bytes().any(is_wrong)
+}
+
 /// How many questions the process has.
 static LOOKUPS: AtomicUsize = AtomicUsize::new(0);
 
 /// What comes of a question.
-#[derive(Default)]
-struct Answer {
-    result: Mutex<Option<io::Result<Vec<IpAddr>>>>,
+struct Answer<T> {
+    result: Mutex<Option<T>>,
     changed: Condvar,
 }
 
-impl Answer {
-    fn result(&self) -> MutexGuard<'_, Option<io::Result<Vec<IpAddr>>>> {
+impl<T> Answer<T> {
+    fn result(&self) -> MutexGuard<'_, Option<T>> {
         self.result.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Wake for Answer {
+impl<T: Send> Wake for Answer<T> {
     fn wake(&self) {
         // With the lock: who has looked at the flag waits already.
         let _result = self.result();
@@ -108,9 +135,18 @@ pub(super) fn resolve_by(
     limit: &Limit,
     look_up: impl FnOnce() -> io::Result<Vec<IpAddr>> + Send + 'static,
 ) -> Result<Vec<IpAddr>, ResolveError> {
+    addresses(ask(count, limit, look_up)?)
+}
+
+/// What `look_up` gives in a thread of its own, of which `count` counts those that live.
+fn ask<T: Send + 'static>(
+    count: &'static AtomicUsize,
+    limit: &Limit,
+    look_up: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ResolveError> {
     let end = limit.end();
     let place = Place::take(count).ok_or(ResolveError::TooMany)?;
-    let answer = Arc::new(Answer::default());
+    let answer = Arc::new(Answer { result: Mutex::new(None), changed: Condvar::new() });
     let theirs = Arc::clone(&answer);
     let work = move || {
         let result = look_up();
@@ -127,7 +163,7 @@ pub(super) fn resolve_by(
             return Err(ResolveError::Cancelled);
         }
         if let Some(result) = result.take() {
-            return addresses(result);
+            return Ok(result);
         }
         result = match super::left(end) {
             None => answer.changed.wait(result).unwrap_or_else(PoisonError::into_inner),

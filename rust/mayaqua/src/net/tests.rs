@@ -1,7 +1,7 @@
 //! Real sockets over loopback against peers that answer, stall and go away. Nothing here depends on how long something
 //! takes: what must end is ended by the test, and what must not is given a minute.
 
-use super::resolve::resolve_by;
+use super::resolve::{checked_name, resolve_by};
 use super::*;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
@@ -166,6 +166,32 @@ fn a_resolver_that_never_answers_costs_one_place_and_no_more() {
     while resolve_by(&COUNT, &limit(), || Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)])).is_err() {
         assert!(start.elapsed() < PATIENCE, "the places stay taken");
         thread::yield_now();
+    }
+}
+
+#[test]
+fn a_name_from_a_reverse_zone_is_one_or_none() {
+    assert_eq!(checked_name("vpn.example.com".to_owned()), Ok("vpn.example.com".to_owned()));
+    for none in ["", "192.0.2.1", "2001:db8::1"] {
+        assert_eq!(checked_name(none.to_owned()), Err(ResolveError::NotFound), "{none:?}");
+    }
+    for wrong in ["a b", "a\nb", "[::1]", "user@host", "../..", "a\u{7f}", &"a".repeat(255)] {
+        assert_eq!(checked_name(wrong.to_owned()), Err(ResolveError::Name), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_socket_for_datagrams_has_room_and_priority() {
+    let plain = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let usual = socket2::SockRef::from(&plain).recv_buffer_size().unwrap();
+    for (is_high, tos) in [(true, 16), (false, 0)] {
+        let udp = Udp::bind("127.0.0.1:0".parse().unwrap(), &Cancel::new()).unwrap();
+        udp.set_high_priority(is_high).unwrap();
+        let socket = udp.into_socket().unwrap();
+        let ours = socket2::SockRef::from(&socket);
+        assert_eq!(ours.tos_v4().unwrap(), tos);
+        // What the system allows; where that is no more than usual they are the same.
+        assert!(ours.recv_buffer_size().unwrap() >= usual);
     }
 }
 

@@ -3,9 +3,19 @@
 use super::Cancel;
 use super::wait::Wait;
 use mio::net::UdpSocket;
+use socket2::SockRef;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Bytes that a socket's buffers may have, as far as the system lets them (C: the same name, Network.h).
+pub const UDP_MAX_BUFFER_SIZE: usize = 11_911_168;
+
+/// Below this a buffer is left as the system made it (C: a number in `SetSocketBufferSizeWithBestEffort`).
+const UDP_BUFFER_SIZE_LEAST: usize = 32_768;
+
+/// The TOS of what goes before other traffic (C: a number in `SetSockHighPriority`).
+const TOS_HIGH_PRIORITY: u32 = 16;
 
 /// A socket for one thread; see [`super::Tcp`] for how it waits.
 #[derive(Debug)]
@@ -23,8 +33,15 @@ impl Udp {
     /// What the system says.
     pub fn bind(address: SocketAddr, cancel: &Cancel) -> io::Result<Self> {
         let mut socket = UdpSocket::bind(address)?;
+        enlarge_buffers(&SockRef::from(&socket));
         let wait = Wait::new(&mut socket, cancel)?;
         Ok(Self { socket, wait })
+    }
+
+    /// The socket, watched by nobody.
+    pub(crate) fn into_socket(mut self) -> io::Result<UdpSocket> {
+        self.wait.release(&mut self.socket)?;
+        Ok(self.socket)
     }
 
     /// Where it is.
@@ -39,6 +56,21 @@ impl Udp {
     /// For how long each operation may wait; `None`: for ever.
     pub const fn set_timeout(&mut self, timeout: Option<Duration>) {
         self.wait.timeout = timeout;
+    }
+
+    /// When all operations end, whatever each may take; `None`: never.
+    pub const fn set_end(&mut self, end: Option<Instant>) {
+        self.wait.end = end;
+    }
+
+    /// Whether what is sent goes before other traffic where a network cares for that; IPv4 only (C: `SetSockHighPriority`,
+    /// `SetSockTos`, Mayaqua/Network.c, which takes no notice of an error).
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn set_high_priority(&self, is_high: bool) -> io::Result<()> {
+        SockRef::from(&self.socket).set_tos_v4(if is_high { TOS_HIGH_PRIORITY } else { 0 })
     }
 
     /// Sends one datagram (C: `SendTo`, `SendToEx`, `SendTo6Ex`, Mayaqua/Network.c).
@@ -60,4 +92,16 @@ impl Udp {
         let socket = &self.socket;
         self.wait.until(|| socket.recv_from(buffer))
     }
+}
+
+/// Lets a socket's buffers have [`UDP_MAX_BUFFER_SIZE`], or as much less as the system takes; none is no error (C:
+/// `InitUdpSocketBufferSize`, `SetSocketBufferSizeWithBestEffort`, `SetSocketBufferSize`, Mayaqua/Network.c). Linux takes every
+/// size and gives what `net.core.rmem_max` and `wmem_max` allow.
+pub(crate) fn enlarge_buffers(socket: &SockRef<'_>) {
+    let sizes = || {
+        let smaller = |size: &usize| Some(size / 3 * 2).filter(|size| *size >= UDP_BUFFER_SIZE_LEAST);
+        std::iter::successors(Some(UDP_MAX_BUFFER_SIZE), smaller)
+    };
+    let _ = sizes().find(|size| socket.set_send_buffer_size(*size).is_ok());
+    let _ = sizes().find(|size| socket.set_recv_buffer_size(*size).is_ok());
 }

@@ -42,6 +42,11 @@ impl Wait {
         Ok(Self { poll, events, cancel: cancel.clone(), _waker: waker, timeout: None, end: None })
     }
 
+    /// Watches `socket` no more.
+    pub(super) fn release(&self, socket: &mut impl Source) -> io::Result<()> {
+        self.poll.registry().deregister(socket)
+    }
+
     /// Repeats `attempt` until it does not say `WouldBlock`. What became ready while nobody waited is remembered by the
     /// system, so no wait follows a readiness that was missed.
     ///

@@ -78,6 +78,19 @@ const ENTERED: &[&str] = &[
 /// Functions of Mayaqua for connections that were accepted: their list, which a client has and keeps empty.
 const ACCEPTED: &[&str] = &["DelIpClient", "FreeIpClientList", "InitIpClientList"];
 
+/// Functions of R-UDP that a server runs alone: they ask for `ServerMode` first, or only what does calls them.
+const R_UDP_SERVER: &[&str] = &[
+    "AcceptRUDP",
+    "NewUDPEx2RandMachineAndExePath",
+    "RUDPAddIpToValidateList",
+    "RUDPDo_NatT_Interrupt",
+    "RUDPIpQueryThread",
+    "RUDPIsIpInValidateList",
+    "RUDPProcess_NatT_Recv",
+    "RUDPCompareSessionList",
+    "RUDPSearchSession",
+];
+
 /// Where R-UDP begins and ends, the C's TCP over UDP, ICMP and DNS, which it tries beside TCP: the race of both and who takes
 /// part, where the packets of one session meet another (tubes, sockets within the process), and the hash its ports come from.
 const R_UDP: &[&str] = &[
@@ -196,6 +209,7 @@ pub fn of_others(root: &Path, linked: &BTreeSet<&str>) -> BTreeMap<String, Only>
     assert!(missing.is_empty(), "ENTERED names what the C does not have: {missing:?}");
     let beginnings = words(root);
     graph.close(ACCEPTED);
+    graph.close(R_UDP_SERVER);
     let client = graph.reached(&beginnings);
     graph.close(R_UDP);
     let over_tcp = graph.reached(&beginnings);
