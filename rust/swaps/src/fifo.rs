@@ -144,7 +144,7 @@ impl Structure for Fifo {
 
     fn compare(&self, rust: &Self) -> Verdict {
         // SAFETY: both are whole.
-        unsafe { fifo::compare(&self.0, &rust.0, u32::MAX) }
+        unsafe { fifo::compare(&self.0, &rust.0) }
     }
 
     #[cfg(feature = "planted-faults")]

@@ -2,7 +2,7 @@
 //!
 //! Ownership: the item becomes the caller's. The caller holds the queue's lock where several threads use it.
 
-use crate::memory::{fifo, queue};
+use crate::memory::{compared, fifo, queue};
 use crate::saved::{self, Saved};
 use softether_sys::QUEUE;
 use std::ffi::c_void;
@@ -39,13 +39,8 @@ unsafe fn shadow(q: *mut QUEUE, control: Control<'_, *mut c_void>) -> Verdict {
         // SAFETY: null is allowed.
         return compare_results(&control.run(), &unsafe { rust(q) });
     }
-    // SAFETY: the caller's; the copy is made before C takes the item, and is a queue of its own.
-    unsafe {
-        let mut copy = queue::Copy::of(&*q);
-        let c = control.run();
-        compare_results(&c, &rust(copy.as_mut()))?;
-        queue::compare(&*q, copy.as_mut())
-    }
+    // SAFETY: the caller's; the candidate's queue is one of its own.
+    unsafe { compared::next(q, control, |copy| rust(copy)) }
 }
 
 /// # Safety

@@ -2,7 +2,7 @@
 //!
 //! Ownership: the item is the queue's from here on. The caller holds the queue's lock where several threads use it.
 
-use crate::memory::{fifo, queue};
+use crate::memory::{compared, fifo, queue};
 use crate::saved::{self, Saved};
 use softether_sys::QUEUE;
 use std::ffi::c_void;
@@ -39,13 +39,8 @@ unsafe fn shadow(q: *mut QUEUE, p: *mut c_void, control: Control<'_, ()>) -> Ver
         control.run();
         return Ok(());
     }
-    // SAFETY: the caller's; the copy is made before C appends, and is a queue of its own.
-    unsafe {
-        let mut copy = queue::Copy::of(&*q);
-        control.run();
-        rust(copy.as_mut(), p);
-        queue::compare(&*q, copy.as_mut())
-    }
+    // SAFETY: the caller's; the candidate's queue is one of its own.
+    unsafe { compared::insert(q, control, |copy| rust(copy, p)) }
 }
 
 /// # Safety

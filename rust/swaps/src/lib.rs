@@ -44,6 +44,7 @@ pub mod terms;
 #[allow(dead_code, reason = "a build without all of the fused path records and takes nothing over")]
 mod tls;
 
+pub use memory::compared;
 pub use memory::drops;
 pub use memory::udp_accel;
 #[allow(dead_code, reason = "a build without framing needs less of it")]

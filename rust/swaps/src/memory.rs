@@ -2,6 +2,7 @@
 //! a canary that only its own functions know.
 
 pub mod block;
+pub mod compared;
 pub mod connection;
 pub mod drops;
 pub mod fifo;
@@ -11,6 +12,7 @@ pub mod pack;
 pub mod queue;
 pub mod session;
 pub mod socket_fifo;
+mod spare;
 pub mod udp_accel;
 
 use softether_sys as sys;

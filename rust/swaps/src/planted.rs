@@ -1,9 +1,10 @@
 //! Faults for the tests to find, compiled only with the feature `planted-faults` and never in a product.
 //!
-//! `CUTOVER_PLANT=mismatch` makes the Rust side of `WriteFifo` write one wrong byte; `CUTOVER_PLANT=panic` makes it
-//! panic before it has changed anything, as ADDING_A_SWAP.md demands of a cloned swap. `slow`, `endless`, `hog` and `crash`
-//! make it take milliseconds, never return, keep memory, and kill the process. `CUTOVER_PLANT_IN=new_list` has another swap
-//! do so, one of those that have no file to themselves; in `init_tick64`, which a process calls once, `panic` strikes at once
+//! `CUTOVER_PLANT=mismatch` makes the Rust side of `WriteFifo` write one wrong byte, `far-mismatch` spoil one in the middle of
+//! the bytes that wait, where only the comparison of all of them finds it; `CUTOVER_PLANT=panic` makes it panic before it has
+//! changed anything, as ADDING_A_SWAP.md demands of a cloned swap. `slow`, `endless`, `hog` and `crash` make it take
+//! milliseconds, never return, keep memory, and kill the process. `CUTOVER_PLANT_IN=new_list` has another swap do so, one of
+//! those that have no file to themselves; in `init_tick64`, which a process calls once, `panic` strikes at once
 //! (tests/planted_clock.rs). `CUTOVER_PLANT=session` makes the loop of `SessionMain` panic, `CUTOVER_PLANT=session-locked`
 //! while it holds a lock of the C, and `CUTOVER_PLANT=session-stuck` makes it stand still. All others strike from the hundredth
 //! call on: late enough to be under traffic. `CUTOVER_PLANT=burn` makes the process need 5 % more CPU from the first call on,
@@ -28,6 +29,9 @@ pub const HARMLESS_FUSED_TURNS: u32 = 10;
 #[cfg(fused_path)]
 const KEY_RECORDS: u64 = 40;
 
+/// Of so many unread bytes the middle is far from both ends, and from the frame that was written.
+const MANY_BYTES: u32 = 8192;
+
 /// What a slow call takes longer.
 const SLOWNESS: Duration = Duration::from_millis(2);
 
@@ -38,6 +42,7 @@ const GREED_BYTES: usize = 1 << 20;
 enum Fault {
     None,
     Mismatch,
+    FarMismatch,
     Panic,
     Slow,
     Endless,
@@ -56,6 +61,7 @@ fn fault() -> &'static Fault {
     static FAULT: OnceLock<Fault> = OnceLock::new();
     FAULT.get_or_init(|| match std::env::var("CUTOVER_PLANT").as_deref() {
         Ok("mismatch") => Fault::Mismatch,
+        Ok("far-mismatch") => Fault::FarMismatch,
         Ok("panic") => Fault::Panic,
         Ok("slow") => Fault::Slow,
         Ok("endless") => Fault::Endless,
@@ -126,16 +132,26 @@ pub fn strike_at_once(swap: &str) {
 
 /// Whether it is time for this swap to give or leave something else than it should.
 pub fn spoils(swap: &str) -> bool {
-    static CALLS: AtomicU32 = AtomicU32::new(0);
-    is_in(swap) && *fault() == Fault::Mismatch && CALLS.fetch_add(1, Ordering::Relaxed) >= HARMLESS_CALLS
+    is_time_for(&Fault::Mismatch, swap)
 }
 
-/// Spoils the last byte, if that is the fault and it is time. Called after a write of at least one byte.
+fn is_time_for(wanted: &Fault, swap: &str) -> bool {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    is_in(swap) && fault() == wanted && CALLS.fetch_add(1, Ordering::Relaxed) >= HARMLESS_CALLS
+}
+
+/// Spoils the last byte, or one in the middle of many, if that is the fault and it is time. Called after a write of at least
+/// one byte.
 pub fn strike_after(fifo: &mut FIFO) {
-    if spoils("write_fifo") {
-        // SAFETY: a FIFO that was written to has a last unread byte.
-        unsafe { *fifo.p.cast::<u8>().add((fifo.pos + fifo.size) as usize - 1) ^= 1 };
-    }
+    let spoilt = if spoils("write_fifo") {
+        fifo.size - 1
+    } else if is_time_for(&Fault::FarMismatch, "write_fifo") && fifo.size >= MANY_BYTES {
+        fifo.size / 2
+    } else {
+        return;
+    };
+    // SAFETY: one of the unread bytes, of which a FIFO that was written to has some.
+    unsafe { *fifo.p.cast::<u8>().add((fifo.pos + spoilt) as usize) ^= 1 };
 }
 
 /// Panics or stands still in a session's turn, if that is the fault and `harmless` turns have passed.

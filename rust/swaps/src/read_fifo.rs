@@ -3,7 +3,7 @@
 //! Ownership: `p` stays the caller's; the FIFO may give memory back. The caller holds the FIFO's lock where it has one.
 
 use crate::memory;
-use crate::memory::fifo;
+use crate::memory::{compared, fifo};
 use mayaqua::fifo::plan_read;
 use crate::saved::{self, Saved};
 use softether_sys::{FIFO, KS_READ_FIFO_COUNT, ShrinkFifoMemory, UINT};
@@ -60,18 +60,8 @@ unsafe fn shadow(f: *mut FIFO, p: *mut c_void, size: UINT, control: Control<'_, 
         // SAFETY: null is allowed.
         return compare_results(&control.run(), &unsafe { rust(f, p, size) });
     }
-    // SAFETY: the caller's; the copy is made before C reads.
-    let mut copy = unsafe { fifo::Copy::of(&*f) };
-    let c = control.run();
-    let mut bytes = vec![0; if p.is_null() { 0 } else { copy.as_mut().size.min(size) as usize }];
-    let target = if p.is_null() { ptr::null_mut() } else { bytes.as_mut_ptr().cast() };
-    // SAFETY: the copy is a FIFO of its own, and `bytes` has room for what it can give.
-    let candidate = unsafe { rust(copy.as_mut(), target, size) };
-    compare_results(&c, &candidate)?;
-    // SAFETY: C has just written its result to `p`.
-    compare_bytes(unsafe { memory::view(p, if p.is_null() { 0 } else { c }) }, &bytes)?;
-    // SAFETY: the caller's.
-    unsafe { fifo::compare(&*f, copy.as_mut(), u32::MAX) }
+    // SAFETY: the caller's; the candidate's FIFO is one of its own, and its target has room for what that can give.
+    unsafe { compared::read(f, p, size, control, |copy, target| rust(copy, target, size)) }
 }
 
 /// # Safety
@@ -114,7 +104,7 @@ fn self_test() -> Result<(), String> {
             );
             compare_results(&read.0, &read.1)
                 .and_then(|()| compare_bytes(&from_c, &from_rust))
-                .and_then(|()| fifo::compare(c.as_mut(), candidate.as_mut(), u32::MAX))
+                .and_then(|()| fifo::compare(c.as_mut(), candidate.as_mut()))
                 .map_err(|difference| format!("{size} bytes: {difference}"))?;
         }
     }

@@ -3,7 +3,7 @@
 //! Ownership: `p` stays the caller's; the block is the FIFO's Mayaqua memory and may move. The caller holds the
 //! FIFO's lock where it has one.
 
-use crate::memory::fifo;
+use crate::memory::{compared, fifo};
 use crate::saved::{self, Saved};
 use softether_sys::{FIFO, UINT};
 use std::ffi::c_void;
@@ -55,17 +55,8 @@ unsafe fn shadow(f: *mut FIFO, p: *mut c_void, size: UINT, control: Control<'_, 
         control.run();
         return Ok(());
     }
-    // SAFETY: the caller's; the copy is made before C writes.
-    let mut copy = unsafe { fifo::Copy::of(&*f) };
-    control.run();
-    // SAFETY: the copy is a FIFO of its own.
-    unsafe { rust(copy.as_mut(), p, size) };
-    // SAFETY: the caller's.
-    let c = unsafe { &*f };
-    // With null `p` the appended bytes are whatever the memory held, which differs between two blocks.
-    let compared = if p.is_null() { c.size.saturating_sub(size) } else { u32::MAX };
-    // SAFETY: the caller's.
-    unsafe { fifo::compare(c, copy.as_mut(), compared) }
+    // SAFETY: the caller's; the candidate's FIFO is one of its own.
+    unsafe { compared::write(f, p, size, control, |copy| rust(copy, p, size)) }
 }
 
 /// # Safety
@@ -97,7 +88,7 @@ fn self_test() -> Result<(), String> {
         unsafe {
             c_WriteFifo(c.as_mut(), p, size);
             rust(candidate.as_mut(), p, size);
-            fifo::compare(c.as_mut(), candidate.as_mut(), u32::MAX).map_err(|difference| format!("{size} bytes: {difference}"))?;
+            fifo::compare(c.as_mut(), candidate.as_mut()).map_err(|difference| format!("{size} bytes: {difference}"))?;
         }
     }
     Ok(())

@@ -176,6 +176,11 @@ pub(crate) fn is_shadow_turn(index: usize, percent: u8) -> bool {
     position < u64::from(percent) * (u64::MAX / 100)
 }
 
+/// How many calls this thread has had on a lane, with those of ended threads whose block it took over.
+pub(crate) fn calls_here(index: usize, lane: Lane) -> u64 {
+    BLOCK.get().unwrap_or(&SHARED).slot(index)[lane as usize].load(Relaxed)
+}
+
 /// Calls per lane over all threads, living and ended.
 pub(crate) fn totals(index: usize) -> [u64; LANES] {
     let pool = pool();

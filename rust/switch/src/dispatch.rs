@@ -27,9 +27,16 @@ pub struct Control<'a, R> {
     c: &'a dyn Fn() -> R,
     result: &'a Cell<Option<R>>,
     times: Option<&'a Times>,
+    turn: u64,
 }
 
 impl<R: Copy> Control<'_, R> {
+    /// The how manyth comparison of this swap on this thread it is: 1, 2, 3 and so on, for shadow functions that do more in
+    /// some calls than in others. A new thread may go on where one that has ended left off.
+    pub fn turn(&self) -> u64 {
+        self.turn
+    }
+
     /// Calls C with the original arguments and returns its result, which the caller will get.
     pub fn run(self) -> R {
         let result = match self.times {
@@ -214,7 +221,8 @@ fn shadow_cloned<R: Copy>(
 ) -> R {
     let times = count_drawn(swap, Lane::Shadow, sample).then_some(&swap.times().c);
     let result = Cell::new(None);
-    let control = Control { c: &c, result: &result, times };
+    let turn = counters::calls_here(swap.info().index, Lane::Shadow);
+    let control = Control { c: &c, result: &result, times, turn };
     let verdict = guard(swap, || shadow(control));
     judge(swap, verdict, arguments);
     result.get().unwrap_or_else(c)

@@ -436,6 +436,28 @@ fn faults_in_shadow_never_cost_or_double_the_c_call() {
 }
 
 #[test]
+fn a_thread_numbers_its_comparisons() {
+    static SWAP: Swap = Swap::new(info(33, "cloned_turns", "ClonedTurns", Contract::Cloned));
+    fn turn_of_call() -> u64 {
+        let turn = std::cell::Cell::new(0);
+        let shadow = |control: Control<'_, ()>| {
+            turn.set(control.turn());
+            control.run();
+            Ok(())
+        };
+        switch::dispatch::cloned(&SWAP, || (), || (), shadow, || 0);
+        turn.get()
+    }
+    SWAP.set(Setting::SHADOW, Source::Api).unwrap();
+    assert_eq!([turn_of_call(), turn_of_call(), turn_of_call()], [1, 2, 3]);
+    SWAP.set(Setting::C, Source::Api).unwrap();
+    assert_eq!(turn_of_call(), 0, "on C nothing is compared");
+    SWAP.set(Setting::SHADOW, Source::Api).unwrap();
+    assert_eq!(std::thread::spawn(turn_of_call).join().unwrap(), 1, "another thread has its own");
+    assert_eq!(turn_of_call(), 4);
+}
+
+#[test]
 fn after_a_panic_of_cloned_rust_c_runs_on_the_unchanged_state() {
     let mut log = Log::default();
     cloned_panic::SWAP.set(Setting::RUST, Source::Api).unwrap();

@@ -1,12 +1,14 @@
 //! The C's QUEUE: pointers in a FIFO, eight bytes each, and their number beside it (C: Mayaqua/Memory.c).
 
+use super::fifo::Ends;
 use super::{fifo, ks_inc};
 use mayaqua::fifo::plan_read;
 use softether_sys::{FIFO, KS_GETNEXT_COUNT, KS_INSERT_QUEUE_COUNT, KS_READ_FIFO_COUNT, QUEUE, ShrinkFifoMemory};
 use std::ptr;
 use switch::{Difference, Kind, Shape, Verdict};
 
-const ITEM_SIZE: u32 = size_of::<*mut ()>() as u32;
+/// The size of an item in the FIFO, in bytes.
+pub const ITEM_SIZE: u32 = size_of::<*mut ()>() as u32;
 
 /// The items, the oldest first. They stay in the queue.
 ///
@@ -65,32 +67,32 @@ pub fn on(fifo: &mut FIFO) -> QUEUE {
 
 /// A queue with the same items on a FIFO of its own, for the shadow mode.
 pub struct Copy {
-    fifo: Box<fifo::Copy>,
+    fifo: fifo::Copy,
     queue: QUEUE,
 }
 
 impl Copy {
-    /// A copy of `queue` in all its counters.
+    /// A copy of `queue` in all its counters, with these of its items' bytes ([`fifo::Copy::with_ends_of`]).
     ///
     /// # Safety
     /// `queue` is whole and nobody changes it meanwhile.
-    pub unsafe fn of(queue: &QUEUE) -> Self {
+    pub unsafe fn with_ends_of(queue: &QUEUE, ends: Ends) -> Self {
         // SAFETY: the caller's.
-        let mut fifo = Box::new(unsafe { fifo::Copy::of(&*queue.fifo) });
-        let queue = QUEUE { num_item: queue.num_item, ..on(fifo.as_mut().as_mut()) };
+        let mut fifo = unsafe { fifo::Copy::with_ends_of(&*queue.fifo, ends) };
+        let queue = QUEUE { num_item: queue.num_item, ..on(fifo.as_mut()) };
         Self { fifo, queue }
     }
 
     /// A queue whose items are the unread bytes of a FIFO; `None` if they are not whole items.
-    pub fn on(fifo: fifo::Copy) -> Option<Self> {
-        let mut fifo = Box::new(fifo);
-        let queue = on(fifo.as_mut().as_mut());
-        (fifo.as_mut().as_mut().size % ITEM_SIZE == 0).then_some(Self { fifo, queue })
+    pub fn on(mut fifo: fifo::Copy) -> Option<Self> {
+        let queue = on(fifo.as_mut());
+        fifo.as_mut().size.is_multiple_of(ITEM_SIZE).then_some(Self { fifo, queue })
     }
 
     /// The queue, for a function that changes it.
     pub fn as_mut(&mut self) -> &mut QUEUE {
-        self.queue.fifo = self.fifo.as_mut().as_mut();
+        // The FIFO has moved with `self` since.
+        self.queue.fifo = self.fifo.as_mut();
         &mut self.queue
     }
 }
@@ -100,10 +102,19 @@ impl Copy {
 /// # Safety
 /// Both are whole.
 pub unsafe fn compare(c: &QUEUE, rust: &QUEUE) -> Verdict {
+    // SAFETY: the caller's.
+    unsafe { compare_ends(c, rust, Ends::WHOLE) }
+}
+
+/// Compares the numbers of two queues, and the ends of the items' bytes.
+///
+/// # Safety
+/// Both are whole.
+pub unsafe fn compare_ends(c: &QUEUE, rust: &QUEUE, ends: Ends) -> Verdict {
     if c.num_item != rust.num_item {
         return Err(Difference::new(Kind::State, Shape::Word("queue"), Shape::Word("another queue"))
             .lengths(c.num_item as usize, rust.num_item as usize));
     }
     // SAFETY: the caller's.
-    unsafe { fifo::compare(&*c.fifo, &*rust.fifo, u32::MAX) }
+    unsafe { fifo::compare_ends(&*c.fifo, &*rust.fifo, u32::MAX, ends) }
 }

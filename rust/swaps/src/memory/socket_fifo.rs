@@ -1,6 +1,6 @@
 //! What `WriteSendFifo` and `WriteRecvFifo` have in common: all but which of a socket's two FIFOs they append to.
 
-use super::fifo;
+use super::{compared, fifo};
 use crate::saved::{self, Saved};
 use softether_sys::{FIFO, SESSION, TCPSOCK, UINT};
 use std::ffi::c_void;
@@ -42,14 +42,13 @@ pub unsafe fn shadow(
         control.run();
         return Ok(());
     }
-    // SAFETY: the caller's; the copy is made before C writes, and belongs to a socket of its own.
+    // SAFETY: the caller's; the candidate's FIFO is one of its own, and belongs to a socket of its own.
     unsafe {
-        let mut copy = fifo::Copy::of(&**which(&mut *ts));
-        control.run();
-        let mut candidate = *ts;
-        *which(&mut candidate) = copy.as_mut();
-        append(which, s, &mut candidate, data, size);
-        fifo::compare(&**which(&mut *ts), copy.as_mut(), u32::MAX)
+        compared::write(*which(&mut *ts), data, size, control, |copy| {
+            let mut candidate = *ts;
+            *which(&mut candidate) = copy;
+            append(which, s, &mut candidate, data, size);
+        })
     }
 }
 
@@ -109,7 +108,7 @@ pub fn self_test(which: Which, c_side: Side, rust_side: Side) -> Result<(), Stri
                 c_side(s, &mut ts, data, size);
                 *which(&mut ts) = candidate.as_mut();
                 rust_side(s, &mut ts, data, size);
-                fifo::compare(c.as_mut(), candidate.as_mut(), u32::MAX)
+                fifo::compare(c.as_mut(), candidate.as_mut())
                     .map_err(|difference| format!("{size} bytes: {difference}"))?;
             }
         }

@@ -1,0 +1,75 @@
+//! Blocks for copies of FIFOs, kept by the thread from one copy to the next. What is in them is not kept.
+//!
+//! A FIFO under load has a block of some hundred KB. For the C library a request of that size is no small matter (it first
+//! joins all small pieces that were freed), and costs the other requests of the client, too: in a profile of comparing it was
+//! a third of all.
+
+use super::{free, malloc};
+use softether_sys::{MEMTAG, MEMTAG_MAGIC};
+use std::cell::RefCell;
+use std::ffi::c_void;
+
+/// Blocks per thread: a comparison within a comparison needs another one.
+const BLOCKS_MAX: usize = 4;
+
+/// Larger blocks are not kept, in bytes.
+const BLOCK_SIZE_MAX: u32 = 4 << 20;
+
+thread_local! {
+    /// The last one given back is the next one taken.
+    static BLOCKS: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A block of Mayaqua memory of at least the size that was asked for.
+#[derive(Debug)]
+pub struct Block {
+    memory: *mut c_void,
+    size: u32,
+}
+
+impl Block {
+    /// A block that holds anything.
+    pub fn of(size: u32) -> Self {
+        let kept = BLOCKS.try_with(|blocks| blocks.borrow_mut().pop()).ok().flatten();
+        kept.filter(|block| block.size >= size).unwrap_or_else(|| Self { memory: malloc(size), size })
+    }
+
+    /// Its memory, which whoever gets it may also free or have moved; [`Block::give_back`] says what became of it.
+    pub fn memory(&self) -> *mut c_void {
+        self.memory
+    }
+
+    /// Keeps the block, if `memory` is still its memory. Any other is freed instead, as all that is no whole block: what was
+    /// freed already ends the process here, as it would without this file.
+    ///
+    /// # Safety
+    /// `memory` is Mayaqua memory, or null, and used no more.
+    pub unsafe fn give_back(self, memory: *mut c_void) {
+        let given = std::mem::ManuallyDrop::new(self).memory;
+        let tag = memory.cast::<MEMTAG>().wrapping_sub(1);
+        // SAFETY: in front of Mayaqua memory is its tag.
+        if memory != given || unsafe { (*tag).Magic } != MEMTAG_MAGIC {
+            // SAFETY: the caller's.
+            return unsafe { free(memory) };
+        }
+        // SAFETY: as above. A block of another size may have come to lie where ours did.
+        let block = Self { memory, size: unsafe { (*tag).Size } };
+        if block.size > BLOCK_SIZE_MAX {
+            return;
+        }
+        // In a thread that is ending, and where there are enough, it is dropped here.
+        let _ = BLOCKS.try_with(|blocks| {
+            let mut blocks = blocks.borrow_mut();
+            if blocks.len() < BLOCKS_MAX {
+                blocks.push(block);
+            }
+        });
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // SAFETY: nobody else has it.
+        unsafe { free(self.memory) };
+    }
+}
