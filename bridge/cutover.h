@@ -500,8 +500,8 @@ CutoverStatus cutover_connection_verify(const struct CutoverConnection *connecti
 uint8_t cutover_connection_explain(const struct CutoverConnection *connection,
                                    uint32_t error);
 
-// Takes the instance's name and opens its control socket. To be called with the signals blocked that the main thread
-// waits for: the socket's thread inherits that.
+// Takes the instance's name and opens its control socket, unless `control.enabled` is false. To be called with the signals
+// blocked that the main thread waits for: the socket's thread inherits that.
 //
 // # Errors
 // `Busy` if a client of this name runs (exit code 15), `Io` if there can be no socket (exit code 14).

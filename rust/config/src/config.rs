@@ -36,6 +36,8 @@ pub struct Config {
     pub reconnect: Reconnect,
     /// The TAP interface.
     pub interface: Interface,
+    /// Whether the client can be asked and told something while it runs, and keeps anything for its next run.
+    pub control: bool,
     /// Where metrics are served over TCP: an address of this machine's loopback.
     pub metrics: Option<SocketAddr>,
     /// The modes of `[swaps]` as `pattern=mode,pattern=mode`, in the order of the file; empty when
@@ -185,7 +187,8 @@ impl Config {
             transport,
             reconnect: reconnect(settings)?,
             interface: interface(settings)?,
-            metrics: optional(settings, "metrics.listen", values::loopback)?,
+            control: settings.flag("control.enabled").unwrap_or(true),
+            metrics: metrics(settings)?,
             swaps: settings.modes("swaps").join(","),
             warnings: Vec::new(),
         };
@@ -434,6 +437,16 @@ fn interface(settings: &Settings) -> Result<Interface, ConfigError> {
         mtu,
         persistent: settings.flag("interface.persistent").unwrap_or(false),
     })
+}
+
+fn metrics(settings: &Settings) -> Result<Option<SocketAddr>, ConfigError> {
+    let address = optional(settings, "metrics.listen", values::loopback)?;
+    if address.is_some() && settings.flag("control.enabled") == Some(false) {
+        let place = settings.place("control.enabled").unwrap_or(&settings.whole);
+        let problem = "metrics.listen needs what control.enabled = false leaves out";
+        return Err(ConfigError::new(place, problem, "remove one of them"));
+    }
+    Ok(address)
 }
 
 fn optional<T>(

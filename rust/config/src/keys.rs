@@ -163,6 +163,12 @@ pub static KEYS: &[Key] = &[
     key("interface.mtu", Kind::Number { min: 576, max: 1500 }, "BYTES", "The interface's MTU [default: 1500]"),
     key("interface.persistent", Kind::Flag, FLAG, "Leave the interface in place when the client ends [default: false]"),
     key(
+        "control.enabled",
+        Kind::Flag,
+        FLAG,
+        "Have a control socket and metrics, watch the swaps, and keep modes and demotions over restarts [default: true]",
+    ),
+    key(
         "metrics.listen",
         Kind::Text,
         "ADDR:PORT",

@@ -89,6 +89,7 @@ fn the_smallest_configuration_has_the_documented_defaults() {
     assert!(config.transport.encrypt && config.transport.udp_acceleration && config.reconnect.enabled);
     assert_eq!((config.interface.name.as_str(), config.interface.mtu), ("cut0", 1500));
     assert_eq!((config.swaps.as_str(), config.warnings.len()), ("", 0));
+    assert!(config.control && config.metrics.is_none());
     assert!(!format!("{config:?}").contains("hunter2"));
 }
 
@@ -102,6 +103,7 @@ fn every_key_arrives_in_its_field() {
         [transport]\nconnections = 32\nhalf_duplex = true\nencrypt = false\ncompress = true\nudp_acceleration = false\nqos = false\n\
         [reconnect]\nenabled = false\ninterval = 3\nmax = 3\n\
         [interface]\nname = \"fifteen_bytes_x\"\naddress = [\"10.78.0.2/24\", \"fd00::2/64\"]\nmac = \"5e:00:00:12:34:56\"\nmtu = 1280\npersistent = true\n\
+        [control]\nenabled = false\n\
         [swaps]\n\"new_block\" = \"shadow\"\n\"*\" = \"rust\"\naaa = \"rust@10%\"\n";
     let config = load(&folder.write("office.toml", content.as_bytes(), 0o644), &[]).unwrap();
     let debug = format!("{config:?}");
@@ -113,11 +115,18 @@ fn every_key_arrives_in_its_field() {
         "Transport { connections: 32, half_duplex: true, encrypt: false, compress: true, udp_acceleration: false, qos: false }",
         "Reconnect { enabled: false, interval: 3s, max: 3s }",
         "name: \"fifteen_bytes_x\", addresses: [10.78.0.2/24, fd00::2/64], mac: Some([94, 0, 0, 18, 52, 86]), mtu: 1280, persistent: true",
+        "control: false",
         "swaps: \"new_block=shadow,*=rust,aaa=rust@10%\"",
     ] {
         assert!(debug.contains(part), "{part} is not in {debug}");
     }
     assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
+}
+
+#[test]
+fn without_a_control_socket_there_are_no_metrics_to_listen_for() {
+    let appended = "[control]\nenabled = false\n[metrics]\nlisten = \"127.0.0.1:9469\"\n";
+    assert_appended_mistake(appended, "12:11", "metrics.listen needs");
 }
 
 #[test]

@@ -152,6 +152,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpStream;
     use std::os::unix::net::UnixStream;
+    use std::sync::mpsc;
 
     struct Metrics;
 
@@ -192,6 +193,32 @@ mod tests {
         assert_eq!(place.instances(), ["office"], "it is no instance of its own");
         drop(server);
         assert!(!path.exists());
+    }
+
+    /// Who wants no control socket has the name all the same, and is looked at.
+    #[test]
+    fn a_silent_server_takes_the_name_and_opens_nothing() {
+        struct Looks(mpsc::Sender<()>);
+        impl Handler for Looks {
+            fn handle(&self, _: &Request, _: Peer) -> Result<Value, String> {
+                Err("nobody can ask".to_owned())
+            }
+            fn look(&self) -> std::time::Duration {
+                let _ = self.0.send(());
+                std::time::Duration::from_millis(1)
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::in_folder(folder.path().join("run"));
+        let (looks, looked) = mpsc::channel();
+        let server = Server::start_silent(&place, "office", Arc::new(Looks(looks))).unwrap();
+        assert!(Server::start_silent(&place, "office", Arc::new(Metrics)).is_err(), "the name is taken");
+        assert!((0..3).all(|_| looked.recv().is_ok()), "nobody looks");
+        let names = fs::read_dir(folder.path().join("run")).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["office.lock"]);
+        drop(server);
+        assert!(looked.iter().count() < 1000 && looked.recv().is_err(), "the thread has ended");
+        assert!(Server::start(&place, "office", Arc::new(Metrics)).is_ok());
     }
 
     #[test]

@@ -82,6 +82,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Server {
     claim: Option<Claim>,
     stop: Option<oneshot::Sender<()>>,
+    /// Without a control thread: what the looking thread waits for, and never gets.
+    silent: Option<mpsc::SyncSender<()>>,
     /// The control thread, and the one that looks, which ends after it.
     threads: Vec<JoinHandle<()>>,
 }
@@ -120,6 +122,17 @@ impl Server {
         Server::start_with(place, name, handler, LIMITS, loopback)
     }
 
+    /// Takes `name` in `place` and lets the host look, and opens no socket: nobody can ask.
+    ///
+    /// # Errors
+    /// The name is taken, or the system refuses the thread.
+    pub fn start_silent(place: &Place, name: &str, handler: Arc<dyn Handler>) -> Result<Server, StartError> {
+        let claim = place.claim(name)?;
+        let (look, asked) = mpsc::sync_channel(0);
+        let looker = spawn_looker(handler, asked)?;
+        Ok(Server { claim: Some(claim), stop: None, silent: Some(look), threads: vec![looker] })
+    }
+
     fn start_with(
         place: &Place,
         name: &str,
@@ -140,10 +153,7 @@ impl Server {
         };
         let (stop, stopped) = oneshot::channel();
         let (look, asked) = mpsc::sync_channel(1);
-        let looker = handler.clone();
-        let looker = std::thread::Builder::new()
-            .name("cutover-look".to_owned())
-            .spawn(move || look_around(looker.as_ref(), &asked))?;
+        let looker = spawn_looker(handler.clone(), asked)?;
         let handler: Arc<dyn Handler> = Arc::new(ThenLook { handler, look });
         let thread = std::thread::Builder::new().name("cutover-ctl".to_owned()).spawn(move || {
             runtime.block_on(async {
@@ -154,7 +164,7 @@ impl Server {
                 }
             });
         })?;
-        Ok(Server { claim: Some(claim), stop: Some(stop), threads: vec![thread, looker] })
+        Ok(Server { claim: Some(claim), stop: Some(stop), silent: None, threads: vec![thread, looker] })
     }
 }
 
@@ -164,6 +174,7 @@ impl Drop for Server {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
+        self.silent = None;
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a thread of the control socket panicked");
@@ -190,6 +201,10 @@ impl Handler for ThenLook {
     fn metrics(&self) -> String {
         self.handler.metrics()
     }
+}
+
+fn spawn_looker(handler: Arc<dyn Handler>, asked: mpsc::Receiver<()>) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name("cutover-look".to_owned()).spawn(move || look_around(handler.as_ref(), &asked))
 }
 
 /// Lets the host look until nobody can ask any more; a panic in it costs that look. The wait is a thread's and not the

@@ -75,8 +75,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes the instance's name and opens its control socket. To be called with the signals blocked that the main thread
-/// waits for: the socket's thread inherits that.
+/// Takes the instance's name and opens its control socket, unless `control.enabled` is false. To be called with the signals
+/// blocked that the main thread waits for: the socket's thread inherits that.
 ///
 /// # Errors
 /// `Busy` if a client of this name runs (exit code 15), `Io` if there can be no socket (exit code 14).
@@ -86,13 +86,19 @@ pub extern "C" fn cutover_control_start(connection: &Connection) -> Status {
         *lock(&STATUS) = Some((first_status(&connection.config, connection.server()), Instant::now()));
         let runtime = Place::of_process();
         let answers = Arc::new(Answers { heart: Mutex::default() });
-        let server = Server::start_exporting(&runtime, &connection.config.name, answers, connection.config.metrics);
+        let Config { name, metrics, control: is_asked, .. } = &connection.config;
+        let server = match is_asked {
+            true => Server::start_exporting(&runtime, name, answers, *metrics),
+            false => Server::start_silent(&runtime, name, answers),
+        };
         let server = server.map_err(|error| match error {
             StartError::Claim(place::ClaimError::Taken { .. }) => failed(Status::Busy, error),
             _ => failed(Status::Io, error),
         })?;
         // After the name is taken: the state is this instance's alone from here on.
-        rollout::start(&connection.config.name, &runtime);
+        if *is_asked {
+            rollout::start(name, &runtime);
+        }
         *lock(&SERVER) = Some(server);
         Ok(())
     })

@@ -200,9 +200,13 @@ pub(crate) fn look(heart: &mut Heart) -> Duration {
     let connected = control_socket::is_connected();
     let beats = BEATS.load(Relaxed).wrapping_add(swaps::fused_rounds());
     let stands_still = heart.stands_still(connected, beats, now);
-    let process = seen();
     let mut slot = lock(&OPERATOR);
-    let Some(operator) = slot.as_mut() else { return QUIET };
+    let Some(operator) = slot.as_mut() else {
+        drop(slot);
+        heart.tell_systemd(connected);
+        return QUIET;
+    };
+    let process = seen();
     let mut wishes = operator.look(now, process);
     if stands_still {
         operator.stalled("the session's loop has not gone round for 3 s");
