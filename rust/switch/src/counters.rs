@@ -1,7 +1,7 @@
 //! Counters that cost a dispatcher next to nothing, and the sampled clock.
 //!
 //! How a call is counted:
-//! 1. Each thread owns one [`Block`] (`MAX_SWAPS` slots of three counts, 12 KiB), taken at its first
+//! 1. Each thread owns one [`Block`] (three rows of `MAX_SWAPS` counts, 12 KiB), taken at its first
 //!    swapped call. It is the block's only writer: a plain load and store, no locked instruction.
 //! 2. When the thread ends, its block goes to the pool with its sums, for the next thread. Blocks are
 //!    never freed, so there are as many as there ever were threads at once.
@@ -14,12 +14,13 @@
 //!
 //! A block also says which swap's Rust side its thread is in, for [`crate::Watch`] to find one that does not come back.
 
-use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use serde::{Serialize, Serializer};
+
+use crate::own;
 
 /// The most swaps one process can hold. A power of two: an index is masked, never checked.
 pub const MAX_SWAPS: usize = 512;
@@ -28,7 +29,7 @@ const _: () = assert!(MAX_SWAPS.is_power_of_two());
 /// Each this many calls of one swap on one side in one thread, one is timed.
 pub const SAMPLE_EVERY: u64 = 1024;
 
-/// How a call was served; the place of its count in a slot.
+/// How a call was served; the row of its count in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub(crate) enum Lane {
@@ -40,29 +41,30 @@ pub(crate) enum Lane {
 const LANES: usize = 3;
 
 /// One thread's counts, for every swap.
-struct Block {
+pub(crate) struct Block {
     /// Spreads the shadow draws of different threads.
     serial: u64,
     /// The swap whose Rust side runs, as its index + 1; 0: none.
     running: AtomicUsize,
-    slots: [[AtomicU64; LANES]; MAX_SWAPS],
+    /// A row per lane, so that the counts of the side that serves most calls lie close together.
+    counts: [[AtomicU64; MAX_SWAPS]; LANES],
 }
 
 impl Block {
-    const fn new(serial: u64) -> Block {
+    pub(crate) const fn new(serial: u64) -> Block {
         Block {
             serial,
             running: AtomicUsize::new(0),
-            slots: [const { [const { AtomicU64::new(0) }; LANES] }; MAX_SWAPS],
+            counts: [const { [const { AtomicU64::new(0) }; MAX_SWAPS] }; LANES],
         }
     }
 
-    fn slot(&self, index: usize) -> &[AtomicU64; LANES] {
-        &self.slots[index & (MAX_SWAPS - 1)]
+    fn count(&self, index: usize, lane: Lane) -> &AtomicU64 {
+        &self.counts[lane as usize][index & (MAX_SWAPS - 1)]
     }
 
     fn calls(&self, index: usize) -> [u64; LANES] {
-        self.slot(index).each_ref().map(|count| count.load(Relaxed))
+        [Lane::C, Lane::Rust, Lane::Shadow].map(|lane| self.count(index, lane).load(Relaxed))
     }
 }
 
@@ -78,8 +80,6 @@ static POOL: Mutex<Pool> = Mutex::new(Pool { all: Vec::new(), free: Vec::new() }
 static SHARED: Block = Block::new(0);
 
 thread_local! {
-    /// This thread's block. It has no destructor, so reading it is one instruction and always allowed.
-    static BLOCK: Cell<Option<&'static Block>> = const { Cell::new(None) };
     /// Gives the block back when the thread ends.
     static LEASE: Lease = const { Lease };
 }
@@ -88,7 +88,8 @@ struct Lease;
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(block) = BLOCK.take() {
+        if let Some(block) = own::block() {
+            own::set_block(None);
             pool().free.push(block);
         }
     }
@@ -98,38 +99,41 @@ fn pool() -> MutexGuard<'static, Pool> {
     POOL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Counts one call. False, rarely, if [`finish_count`] has more to do.
+/// Counts one call. False, rarely, if it did not: then [`finish_count`] is to count it.
 #[inline(always)]
 pub(crate) fn count(index: usize, lane: Lane) -> bool {
-    let Some(block) = BLOCK.get() else {
+    let Some(block) = own::block() else {
         return false;
     };
-    let count = &block.slot(index)[lane as usize];
+    let count = block.count(index, lane);
     let calls = count.load(Relaxed).wrapping_add(1);
+    if calls.is_multiple_of(SAMPLE_EVERY) {
+        return false;
+    }
     count.store(calls, Relaxed);
-    !calls.is_multiple_of(SAMPLE_EVERY)
+    true
 }
 
-/// What [`count`] left to do: counts the call if the thread has no block, because it is its first
-/// swapped call or comes after the thread's end. True if the call is to be timed.
+/// Counts what [`count`] did not: the thread's first swapped call, one after the thread's end, and each that is to be
+/// timed; true for these.
 #[cold]
 pub(crate) fn finish_count(index: usize, lane: Lane) -> bool {
-    if BLOCK.get().is_some() {
-        return true;
-    }
-    if take_block() {
-        return !count(index, lane);
-    }
-    let calls = SHARED.slot(index)[lane as usize].fetch_add(1, Relaxed).wrapping_add(1);
+    let calls = match own::block().or_else(take_block) {
+        Some(block) => {
+            let count = block.count(index, lane);
+            let calls = count.load(Relaxed).wrapping_add(1);
+            count.store(calls, Relaxed);
+            calls
+        }
+        None => SHARED.count(index, lane).fetch_add(1, Relaxed).wrapping_add(1),
+    };
     calls.is_multiple_of(SAMPLE_EVERY)
 }
 
-/// Gives this thread a block; false if the thread is ending.
-fn take_block() -> bool {
+/// Gives this thread a block; `None` if the thread is ending.
+fn take_block() -> Option<&'static Block> {
     // Registers the lease's destructor; refused once it has run, so that every block comes back.
-    if LEASE.try_with(|_| ()).is_err() {
-        return false;
-    }
+    LEASE.try_with(|_| ()).ok()?;
     let recycled = pool().free.pop();
     let block = recycled.unwrap_or_else(|| {
         let mut pool = pool();
@@ -138,15 +142,15 @@ fn take_block() -> bool {
         pool.all.push(block);
         block
     });
-    BLOCK.set(Some(block));
-    true
+    own::set_block(Some(block));
+    Some(block)
 }
 
 /// Says that this thread enters the Rust side of the swap with this index + 1, or comes back to none (0) or to an outer
 /// one. Returns what it was in before.
 #[inline(always)]
 pub(crate) fn enter(running: usize) -> usize {
-    let Some(block) = BLOCK.get() else { return 0 };
+    let Some(block) = own::block() else { return 0 };
     let outer = block.running.load(Relaxed);
     block.running.store(running, Relaxed);
     outer
@@ -170,7 +174,7 @@ pub(crate) fn is_shadow_turn(index: usize, percent: u8) -> bool {
     if percent >= 100 {
         return true;
     }
-    let block = BLOCK.get().unwrap_or(&SHARED);
+    let block = own::block().unwrap_or(&SHARED);
     let turn = block.calls(index).iter().fold(block.serial, |sum, &calls| sum.wrapping_add(calls));
     let position = turn.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     position < u64::from(percent) * (u64::MAX / 100)

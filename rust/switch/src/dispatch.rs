@@ -1,13 +1,14 @@
 //! How one call runs: counted, on C, on both sides, or on Rust behind the panic boundary. The `swap!`
-//! macro writes the calls of these three functions, one per contract; each inlines to a load of the
-//! mode, a count and the C call, with shares, shadow and everything rare out of line.
+//! macro writes the calls of these functions.
 //!
-//! All closures are taken by value: a reference to one would keep the arguments in memory, and so cost
-//! a swap on C, too.
+//! A swap on C must cost next to nothing, so the function that C calls only asks [`is_c`] and jumps: to the C twin, or
+//! to a second function of the same arguments, which holds the call of [`pure`], [`cloned`] or [`effect`]. In one function
+//! the closures of the other paths would have the arguments moved to memory, and registers saved, on the way to C, too.
 //!
-//! 1. `Swap::route` says which side, or that `Swap::draw` has to.
-//! 2. The call is counted once, on the lane of that side; each `SAMPLE_EVERY`th is timed, and one that was asked for.
-//! 3. The side runs. After a panic of the Rust side a pure or cloned swap calls C (not counted again),
+//! 1. [`is_c`]: if the swap is wholly on C, the call is counted there and C runs.
+//! 2. Otherwise `Swap::route` says which side, or that `Swap::draw` has to.
+//! 3. The call is counted once, on the lane of that side; each `SAMPLE_EVERY`th is timed, and one that was asked for.
+//! 4. The side runs. After a panic of the Rust side a pure or cloned swap calls C (not counted again),
 //!    an effect returns its failure value.
 
 use std::cell::Cell;
@@ -48,6 +49,12 @@ impl<R: Copy> Control<'_, R> {
     }
 }
 
+/// Whether C serves this call and nothing else is to be done with it; it is counted then. False: it is not counted yet.
+#[inline(always)]
+pub fn is_c(swap: &'static Swap) -> bool {
+    swap.is_c() && counters::count(swap.info().index, Lane::C)
+}
+
 /// One call of a pure function.
 #[inline(always)]
 pub fn pure<R: Copy>(
@@ -58,7 +65,7 @@ pub fn pure<R: Copy>(
     arguments: impl Fn() -> u64,
 ) -> R {
     match swap.route() {
-        Route::C => on_c(swap, c),
+        Route::C => drawn(swap, Lane::C, false, c),
         Route::Rust => on_rust(swap, rust).unwrap_or_else(|| fall_back(swap, c)),
         Route::Drawn(bits) => drawn_pure(swap, bits, c, rust, compare, arguments),
     }
@@ -75,7 +82,7 @@ pub fn cloned<R: Copy>(
     arguments: impl Fn() -> u64,
 ) -> R {
     match swap.route() {
-        Route::C => on_c(swap, c),
+        Route::C => drawn(swap, Lane::C, false, c),
         Route::Rust => on_rust(swap, rust).unwrap_or_else(|| fall_back(swap, c)),
         Route::Drawn(bits) => drawn_cloned(swap, bits, c, rust, shadow, arguments),
     }
@@ -91,34 +98,22 @@ pub fn effect<R>(
     failure: impl FnOnce() -> R,
 ) -> R {
     match swap.route() {
-        Route::C => on_c(swap, c),
+        Route::C => drawn(swap, Lane::C, false, c),
         Route::Rust => on_rust(swap, rust).unwrap_or_else(failure),
         Route::Drawn(bits) => drawn_effect(swap, bits, session, c, rust, failure),
     }
 }
 
 #[inline(always)]
-fn on_c<R>(swap: &'static Swap, c: impl FnOnce() -> R) -> R {
-    if counters::count(swap.info().index, Lane::C) { c() } else { rarely(swap, Lane::C, c) }
-}
-
-#[inline(always)]
 fn on_rust<R>(swap: &'static Swap, rust: impl FnOnce() -> R) -> Option<R> {
-    if counters::count(swap.info().index, Lane::Rust) {
-        guard(swap, rust)
-    } else {
-        guard(swap, || rarely(swap, Lane::Rust, rust))
-    }
+    if counters::count(swap.info().index, Lane::Rust) { guard(swap, rust) } else { guard(swap, || rarely(swap, rust)) }
 }
 
-/// A call that is timed, or is its thread's first.
+/// A call of Rust that is timed, or is its thread's first.
 #[cold]
 #[inline(never)]
-fn rarely<R>(swap: &'static Swap, lane: Lane, call: impl FnOnce() -> R) -> R {
-    if !counters::finish_count(swap.info().index, lane) {
-        return call();
-    }
-    timed(swap, lane, call)
+fn rarely<R>(swap: &'static Swap, rust: impl FnOnce() -> R) -> R {
+    if counters::finish_count(swap.info().index, Lane::Rust) { timed(swap, Lane::Rust, rust) } else { rust() }
 }
 
 fn timed<R>(swap: &'static Swap, lane: Lane, call: impl FnOnce() -> R) -> R {

@@ -103,6 +103,7 @@ mod crash;
 pub mod dispatch;
 mod mismatch;
 mod mode;
+mod own;
 mod panic;
 mod session;
 mod spec;

@@ -293,6 +293,12 @@ impl Swap {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether C alone serves this call.
+    #[inline(always)]
+    pub(crate) fn is_c(&self) -> bool {
+        self.in_force.load(Relaxed) == Setting::C.to_bits()
+    }
+
     /// Which side serves this call.
     #[inline(always)]
     pub(crate) fn route(&self) -> Route {

@@ -87,6 +87,20 @@ macro_rules! swap {
         #[allow(non_snake_case)]
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $name($($arg: $ty),*) $(-> $ret)? {
+            if $crate::dispatch::is_c(&$swap) {
+                // SAFETY: the caller keeps the C function's conditions.
+                return unsafe { $c($($arg),*) };
+            }
+            // SAFETY: as above.
+            unsafe { dispatch($($arg),*) }
+        }
+
+        /// A call that C does not serve at once.
+        ///
+        /// # Safety
+        /// The C function's own conditions.
+        #[inline(never)]
+        unsafe extern "C" fn dispatch($($arg: $ty),*) $(-> $ret)? {
             $crate::swap!(@dispatch $contract [$($($with)+)?] [$($session)?] [$($save)?]
                 [$($arg),*] $swap, $c, $rust)
         }
