@@ -62,35 +62,40 @@ pub fn binary_search(len: usize, mut compare: impl FnMut(usize) -> Ordering) -> 
 /// Sorts, equals in their order (C library: glibc's `qsort`, a merge sort, under `Sort`, Mayaqua/Memory.c).
 ///
 /// The comparisons are those of glibc, in their order: a comparison that contradicts itself gives the same result on
-/// both sides, and never a panic, which the standard library's sort reserves itself.
+/// both sides, and never a panic, which the standard library's sort reserves itself. One that panics leaves some items
+/// twice and others not at all.
 pub fn merge_sort<T: Copy>(items: &mut [T], compare: &mut impl FnMut(&T, &T) -> Ordering) {
-    let mut merged = Vec::with_capacity(items.len());
-    merge_halves(items, &mut merged, compare);
+    // Room for the left half of all; what is in it counts for nothing.
+    let mut lefts = items[..items.len() / 2].to_vec();
+    merge_halves(items, &mut lefts, compare);
 }
 
-fn merge_halves<T: Copy>(items: &mut [T], merged: &mut Vec<T>, compare: &mut impl FnMut(&T, &T) -> Ordering) {
-    if items.len() <= 1 {
+fn merge_halves<T: Copy>(items: &mut [T], lefts: &mut [T], compare: &mut impl FnMut(&T, &T) -> Ordering) {
+    let middle = items.len() / 2;
+    if middle == 0 {
         return;
     }
-    let middle = items.len() / 2;
     let (left, right) = items.split_at_mut(middle);
-    merge_halves(left, merged, compare);
-    merge_halves(right, merged, compare);
+    merge_halves(left, lefts, compare);
+    merge_halves(right, lefts, compare);
 
-    merged.clear();
-    let (mut left, mut right): (&[T], &[T]) = (left, right);
-    while let ([a, left_rest @ ..], [b, right_rest @ ..]) = (left, right) {
+    // Only the left half moves out. What was taken of either half leaves the room that the next item goes to: as many
+    // places before the next right one as there are left ones to come.
+    let left = &mut lefts[..middle];
+    left.copy_from_slice(&items[..middle]);
+    let (mut left, mut next): (&[T], usize) = (left, middle);
+    while let ([a, rest @ ..], Some(b)) = (left, items.get(next)) {
+        let merged = next - left.len();
         if compare(a, b).is_gt() {
-            merged.push(*b);
-            right = right_rest;
+            items[merged] = *b;
+            next += 1;
         } else {
-            merged.push(*a);
-            left = left_rest;
+            items[merged] = *a;
+            left = rest;
         }
     }
     // What is left on the right is in its place already.
-    merged.extend_from_slice(left);
-    items[..merged.len()].copy_from_slice(merged);
+    items[next - left.len()..next].copy_from_slice(left);
 }
 
 /// How two items of a list compare (C: `COMPARE`, of which a list has one or none).

@@ -280,19 +280,33 @@ impl List {
         self.0.p = unsafe { ReAlloc(self.0.p.cast(), ITEM_SIZE * places) }.cast();
     }
 
-    /// Makes room for one more item and puts it at `place`. A full list takes no more (known difference `list-overflow`).
-    fn put(&mut self, place: usize, item: *mut c_void) {
-        let count = self.0.num_item as usize;
+    /// Makes room for one more item; false if there cannot be more.
+    #[cold]
+    fn grow(&mut self) -> bool {
         if self.0.num_item >= PLACES_MAX {
-            return;
+            return false;
         }
         let reserved = plan_grow(self.0.num_item, self.0.num_reserved).clamp(1, PLACES_MAX);
         if reserved != self.0.num_reserved {
             self.reserve(reserved);
         }
-        self.0.num_item += 1;
+        true
+    }
+
+    /// Makes room for one more item and puts it at `place`. A full list takes no more (known difference `list-overflow`).
+    #[inline]
+    fn put(&mut self, place: usize, item: *mut c_void) {
+        let count = self.0.num_item;
+        let has_room = count < self.0.num_reserved && self.0.num_reserved <= PLACES_MAX;
+        if !has_room && !self.grow() {
+            return;
+        }
+        self.0.num_item = count + 1;
         let items = self.items_mut();
-        items.copy_within(place..count, place + 1);
+        // At the end nothing moves, and `memmove` need not be called to do so.
+        if place < count as usize {
+            items.copy_within(place..count as usize, place + 1);
+        }
         items[place] = item;
         ks_inc(KS_INSERT_COUNT);
     }
@@ -342,7 +356,7 @@ impl List {
     /// The list's comparison is for its items.
     unsafe fn sort(&mut self) {
         let Some(compare) = self.0.cmp else { return };
-        let mut order = |one: &*mut c_void, other: &*mut c_void| -> Ordering {
+        let mut order = move |one: &*mut c_void, other: &*mut c_void| -> Ordering {
             let (one, other) = (ptr::from_ref(one), ptr::from_ref(other));
             // SAFETY: the caller's; the comparison takes the places of two items, and only reads them.
             unsafe { compare(one.cast_mut().cast(), other.cast_mut().cast()) }.cmp(&0)

@@ -79,7 +79,7 @@ pub fn ks_dec(id: u32) {
 #[inline]
 pub fn is_tracking() -> bool {
     // SAFETY: numbers that are set at the start and the end of Mayaqua.
-    unsafe { (sys::g_debug != 0 || sys::g_memcheck != 0) && sys::kernel_status_inited != 0 }
+    unsafe { (sys::g_debug | sys::g_memcheck) != 0 && sys::kernel_status_inited != 0 }
 }
 
 /// Adds to a counter (C: `KS_ADD`, Mayaqua/Mayaqua.h); two's complement subtracts.

@@ -48,7 +48,7 @@ shims! {
                 if dst.size() != 1 {
                     ks_inc(sys::KS_STRCPY_COUNT);
                 }
-                let copied = str::str_cpy(dst.size(), src);
+                let copied = &src[..str::str_cpy_len(dst.size(), src.len())];
                 dst.put_text(copied);
                 index(copied.len())
             }
@@ -64,7 +64,7 @@ shims! {
     cloned str_cat = StrCat(dst[size]: Buffer, src: Text) -> u32 {
         let (Some(text), Some(src)) = (dst.text(), src) else { return 0 };
         ks_inc(sys::KS_STRCAT_COUNT);
-        let appended = str::str_cat(text.len(), dst.size(), src);
+        let appended = &src[..str::str_cat_len(text.len(), dst.size(), src.len())];
         let is_full = dst.size() != 0 && text.len() + src.len() >= dst.size();
         if appended.is_empty() && is_full {
             return 0;
@@ -242,7 +242,7 @@ shims! {
 
     /// The bytes that pairs of hexadecimal digits stand for (C: `StrToBin`, Mayaqua/Str.c).
     cloned str_to_bin = StrToBin(str: Text) -> NewBuf {
-        str.map(|str| str::str_to_bin(str).into())
+        str.map(|str| str::str_to_bin_bytes(str).collect())
     }
 
     /// Writes a MAC address with dashes (C: `MacToStr`, Mayaqua/Str.c).

@@ -1,7 +1,5 @@
 //! Bytes and numbers as hexadecimal digits (C: Mayaqua/Str.c).
 
-use super::until_nul;
-
 /// The value of a hexadecimal digit, 0 for anything else (C: `HexTo4Bit`, Mayaqua/Str.c).
 #[must_use]
 pub const fn hex_to_4bit(digit: u8) -> u8 {
@@ -59,19 +57,16 @@ pub fn bin_to_str_ex(data: &[u8], separator: char) -> String {
 #[must_use]
 pub fn str_to_bin(string: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(string.len() / 2);
-    let mut first = None;
-    for character in until_nul(string) {
-        match (character, first) {
-            (b' ' | b',' | b'-' | b':', _) => {}
-            (digit, None) if digit.is_ascii_hexdigit() => first = Some(hex_to_4bit(*digit)),
-            (digit, Some(high)) if digit.is_ascii_hexdigit() => {
-                bytes.push(high << 4 | hex_to_4bit(*digit));
-                first = None;
-            }
-            _ => break,
-        }
-    }
+    bytes.extend(str_to_bin_bytes(string));
     bytes
+}
+
+/// The same, one by one: for callers that have a place for them.
+#[inline]
+pub fn str_to_bin_bytes(string: &[u8]) -> impl Iterator<Item = u8> {
+    let counting = string.iter().filter(|character| !matches!(character, b' ' | b',' | b'-' | b':'));
+    let mut digits = counting.map_while(|digit| digit.is_ascii_hexdigit().then(|| hex_to_4bit(*digit))).fuse();
+    std::iter::from_fn(move || Some(digits.next()? << 4 | digits.next()?))
 }
 
 /// A MAC address with dashes (C: `MacToStr`, Mayaqua/Str.c).

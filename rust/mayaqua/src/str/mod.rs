@@ -9,7 +9,9 @@ mod number;
 mod safe;
 mod token;
 
-pub use hex::{bin_to_str, bin_to_str_ex, hex_to_4bit, hex_to_int, mac_to_str, str_to_bin, str_to_mac, to_hex};
+pub use hex::{
+    bin_to_str, bin_to_str_ex, hex_to_4bit, hex_to_int, mac_to_str, str_to_bin, str_to_bin_bytes, str_to_mac, to_hex,
+};
 pub use number::{is_num, to_bool, to_int, to_int64, to_str3};
 pub use safe::{
     en_printable_ascii_str, en_safe_http_header_value_str, en_safe_str, is_printable_ascii_char, is_safe_char,
@@ -21,6 +23,7 @@ pub use token::{
 };
 
 use std::cmp::Ordering;
+use std::ffi::CStr;
 
 /// Most bytes of strings in many of the C's blocks, with the NUL (C: the same name, MayaType.h).
 pub const MAX_SIZE: usize = 512;
@@ -40,7 +43,7 @@ pub const fn to_lower(byte: u8) -> u8 {
 /// The bytes before the first NUL: what the C takes for the string in a block of memory.
 #[must_use]
 pub fn until_nul(bytes: &[u8]) -> &[u8] {
-    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+    CStr::from_bytes_until_nul(bytes).map_or(bytes, CStr::to_bytes)
 }
 
 /// Whether the string in `block` has at most `length` bytes (C: `StrCheckLen`, Mayaqua/Str.c). A block without a NUL has
@@ -55,7 +58,14 @@ pub fn str_check_len(block: &[u8], length: usize) -> bool {
 #[must_use]
 pub fn str_cpy(size: usize, src: &[u8]) -> &[u8] {
     let src = until_nul(src);
-    if size == 0 { src } else { &src[..src.len().min(size - 1)] }
+    &src[..str_cpy_len(size, src.len())]
+}
+
+/// How many of a string's `length` bytes [`str_cpy`] leaves in a block of `size` bytes, the NUL not counted.
+#[must_use]
+#[inline]
+pub const fn str_cpy_len(size: usize, length: usize) -> usize {
+    if size == 0 || length < size { length } else { size - 1 }
 }
 
 /// The part of `src` that `StrCat` appends to a string of `length` bytes in a block of `size` bytes
@@ -66,11 +76,18 @@ pub fn str_cpy(size: usize, src: &[u8]) -> &[u8] {
 #[must_use]
 pub fn str_cat(length: usize, size: usize, src: &[u8]) -> &[u8] {
     let src = until_nul(src);
+    &src[..str_cat_len(length, size, src.len())]
+}
+
+/// How many of the `added` bytes of a string [`str_cat`] appends.
+#[must_use]
+#[inline]
+pub const fn str_cat_len(length: usize, size: usize, added: usize) -> usize {
     let too_many = match size {
         0 => 0,
-        _ => (length + src.len() + 1).saturating_sub(size),
+        _ => (length + added + 1).saturating_sub(size),
     };
-    if too_many > 0 && src.len() <= too_many { &[] } else { &src[..src.len() - too_many] }
+    added.saturating_sub(too_many)
 }
 
 /// Compares byte by byte (C: `StrCmp`, Mayaqua/Str.c). Bytes are unsigned here, unlike in [`str_cmpi`].

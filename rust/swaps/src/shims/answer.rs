@@ -1,5 +1,6 @@
 //! What functions give: the C type, what a body gives for it, and how the two sides' answers are compared.
 
+use super::place::Given;
 use crate::memory;
 use softether_sys::{self as sys, bool_};
 use std::ffi::{CStr, c_char};
@@ -313,10 +314,11 @@ pub struct NewBuf;
 
 impl Answer for NewBuf {
     type C = *mut sys::BUF;
-    type Value<'a> = Option<Bytes<'a>>;
+    type Value<'a> = Option<Given<'a>>;
 
-    fn give(value: Option<Bytes<'_>>) -> *mut sys::BUF {
-        let Some(bytes) = value else { return ptr::null_mut() };
+    fn give(value: Option<Given<'_>>) -> *mut sys::BUF {
+        let Some(given) = value else { return ptr::null_mut() };
+        let bytes = given.bytes();
         // SAFETY: a new BUF takes any bytes.
         unsafe {
             let buf = sys::NewBuf();
@@ -325,14 +327,14 @@ impl Answer for NewBuf {
         }
     }
 
-    unsafe fn compare(control: *mut sys::BUF, value: Option<Bytes<'_>>) -> Verdict {
+    unsafe fn compare(control: *mut sys::BUF, value: Option<Given<'_>>) -> Verdict {
         // SAFETY: the caller's.
         let c = unsafe { control.as_ref().map(|buf| memory::view(buf.Buf, buf.Size)) };
-        compare_made(c, value.as_deref())
+        compare_made(c, value.as_ref().map(Given::bytes).as_deref())
     }
 
     fn spoil(value: Self::Value<'_>) -> Self::Value<'_> {
-        spoiled(value)
+        spoiled(value.as_ref().map(Given::bytes)).map(|bytes| bytes.into_owned().into())
     }
 
     unsafe fn describe_and_free(c: *mut sys::BUF) -> String {

@@ -40,7 +40,7 @@ impl Given<'_> {
         Given::Short(short, length)
     }
 
-    fn bytes(&self) -> Cow<'_, [u8]> {
+    pub(super) fn bytes(&self) -> Cow<'_, [u8]> {
         match self {
             Given::Borrowed(bytes) => (*bytes).into(),
             Given::Owned(bytes) => bytes.into(),
@@ -74,6 +74,21 @@ impl<const N: usize> From<[u8; N]> for Given<'_> {
         let mut short = [0; SHORT];
         short[..N].copy_from_slice(&bytes);
         Given::Short(short, N)
+    }
+}
+
+impl FromIterator<u8> for Given<'_> {
+    fn from_iter<I: IntoIterator<Item = u8>>(bytes: I) -> Self {
+        let (mut short, mut length) = ([0; SHORT], 0);
+        let mut bytes = bytes.into_iter();
+        for byte in bytes.by_ref() {
+            let Some(place) = short.get_mut(length) else {
+                return Given::Owned(short.into_iter().chain([byte]).chain(bytes).collect());
+            };
+            *place = byte;
+            length += 1;
+        }
+        Given::Short(short, length)
     }
 }
 
@@ -141,13 +156,13 @@ impl<'a> Place<'a> {
 
     /// Writes as much of a string as fits the block, as `StrCpy` does.
     pub fn put_cut(&mut self, text: &'a [u8]) {
-        self.put_text(mayaqua::str::str_cpy(self.size(), text));
+        self.put_text(&text[..mayaqua::str::str_cpy_len(self.size(), text.len())]);
     }
 
     /// The same of a text that was made.
     pub fn put_made(&mut self, text: String) {
         let mut text = text.into_bytes();
-        text.truncate(mayaqua::str::str_cpy(self.size(), &text).len());
+        text.truncate(mayaqua::str::str_cpy_len(self.size(), text.len()));
         self.put_text(text);
     }
 
@@ -170,6 +185,8 @@ impl<'a> Place<'a> {
 
     /// # Safety
     /// The block is there, and has room for what was put.
+    // Inlined, so that of the kinds of what is given only those are looked at that the body makes.
+    #[inline(always)]
     pub(super) unsafe fn commit(self) {
         let Some((given, with_nul)) = self.given else { return };
         let (from, length) = match &given {
@@ -237,6 +254,7 @@ macro_rules! place {
     () => {
         type View<'a> = Place<'a>;
 
+        #[inline(always)]
         unsafe fn commit(view: Place<'_>) {
             // SAFETY: the caller's.
             unsafe { view.commit() }
@@ -426,6 +444,17 @@ mod tests {
         place.spoil();
         // SAFETY: a string with its NUL.
         assert!(unsafe { place.compare() }.is_err());
+    }
+
+    /// Bytes that come one by one are kept in order, however many.
+    #[test]
+    fn bytes_are_collected() {
+        for length in [0, 1, SHORT - 1, SHORT, SHORT + 1, 3 * SHORT] {
+            let bytes: Vec<u8> = (0..length).map(|place| place as u8).collect();
+            let given: Given<'_> = bytes.iter().copied().collect();
+            assert_eq!(given.bytes(), bytes);
+            assert_eq!(matches!(given, Given::Owned(_)), length > SHORT, "{length}");
+        }
     }
 
     /// Writing in place: cut from the front, mapped, appended, and cut to the size.
