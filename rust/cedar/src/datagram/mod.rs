@@ -10,6 +10,8 @@
 //!
 //! And in: [`Inbox::receive`] takes up to 64 in one call (recvmmsg), each into its own 2048 bytes.
 //!
+//! [`path_mtu`] says how long an IP packet may be that nobody on its way cuts, as far as the kernel has heard.
+//!
 //! Not used: UDP GRO. The C pads every datagram by a random number of bytes, so that the kernel finds no two of a length.
 //! After construction nothing allocates.
 
@@ -17,8 +19,9 @@ mod sys;
 
 use crate::udp_accel::wire::UDP_ACCELERATION_TMP_BUF_SIZE;
 use arrayvec::ArrayVec;
+use rustix::net::sockopt::{ip_mtu, ipv6_mtu};
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::BorrowedFd;
 use sys::MESSAGES_MAX;
 
@@ -174,6 +177,16 @@ impl Run {
             && self.count < RUN_DATAGRAMS_MAX
             && self.size + size <= RUN_BYTES_MAX
     }
+}
+
+/// The MTU of the way from one address to another, in bytes of IP packets: the interface's, or less where a router has
+/// said so. `None`: the kernel does not tell. Only a connected socket knows, so one is made and dropped; nothing is sent.
+#[must_use]
+pub fn path_mtu(from: IpAddr, to: SocketAddr) -> Option<usize> {
+    let socket = UdpSocket::bind((from, 0)).ok()?;
+    socket.connect(to).ok()?;
+    let mtu = if to.is_ipv6() { ipv6_mtu(&socket) } else { ip_mtu(&socket) };
+    usize::try_from(mtu.ok()?).ok()
 }
 
 /// Datagrams that came.
@@ -367,6 +380,19 @@ mod tests {
             }
         };
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn the_way_on_this_host_has_its_interfaces_mtu() {
+        let loopback = std::fs::read_to_string("/sys/class/net/lo/mtu").unwrap().trim().parse().ok();
+        for address in [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1_u16])] {
+            assert_eq!(path_mtu(address, (address, 9).into()), loopback);
+        }
+        assert_eq!(
+            path_mtu(Ipv4Addr::LOCALHOST.into(), "[::1]:9".parse().unwrap()),
+            None,
+            "no way from one to the other"
+        );
     }
 
     #[test]

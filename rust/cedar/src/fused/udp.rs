@@ -5,12 +5,12 @@
 //! with the batch by one call. Down: datagrams are received by the batch and opened in place. The protocol is
 //! `cedar::udp_accel`'s, the system calls are `cedar::datagram`'s.
 
-use crate::datagram::{Inbox, Outbox};
+use crate::datagram::{Inbox, Outbox, path_mtu};
 use crate::framing::wire::MAX_PACKET_SIZE;
 use crate::udp_accel::wire::UDP_ACCELERATION_TMP_BUF_SIZE;
 use crate::udp_accel::{NatT, UdpAccel};
 use rustix::io::Errno;
-use rustix::net::{SendFlags, sendto};
+use rustix::net::{SendFlags, getsockname, sendto};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -72,12 +72,20 @@ impl Udp {
         self.receive_all(each);
         let due = self.accel.state.poll(&mut random);
         if due.keep_alive {
+            self.look_at_the_way();
             self.send_keep_alive(random());
         }
         if let Some(server) = due.nat_t_request {
             self.send_to(NatT::REQUEST, server);
         }
         self.random = random();
+    }
+
+    /// Asks how long datagrams may be now. Where one would be fragmented, the frame goes by TCP.
+    fn look_at_the_way(&mut self) {
+        let own = getsockname(&self.socket).ok().and_then(|own| SocketAddr::try_from(own).ok());
+        let mtu = own.and_then(|own| path_mtu(own.ip(), self.accel.state.peer()));
+        self.accel.set_path_mtu(mtu);
     }
 
     fn send_keep_alive(&mut self, random: u32) {

@@ -44,6 +44,8 @@ pub struct UdpAccel {
     my_cookie: u32,
     your_cookie: u32,
     max_udp_packet_size: usize,
+    /// The same, or less where the way to the peer is narrower.
+    datagram_size_max: usize,
 }
 
 /// A frame that came.
@@ -100,7 +102,15 @@ impl UdpAccel {
         state: State,
     ) -> Option<Self> {
         let cipher = Cipher::new(protection)?;
-        Some(Self { state, cipher, my_cookie, your_cookie, max_udp_packet_size })
+        let datagram_size_max = max_udp_packet_size;
+        Some(Self { state, cipher, my_cookie, your_cookie, max_udp_packet_size, datagram_size_max })
+    }
+
+    /// Notes the MTU of the way to [`State::peer`], in bytes of IP packets; `None`: unknown. The C never asks and always
+    /// reckons with [`wire::MTU_FOR_PPPOE`], which stays the most that a datagram has.
+    pub fn set_path_mtu(&mut self, mtu: Option<usize>) {
+        let fits = mtu.map(|mtu| wire::datagram_size_max(mtu, self.state.your_ip.is_ipv6()));
+        self.datagram_size_max = fits.map_or(self.max_udp_packet_size, |fits| fits.min(self.max_udp_packet_size));
     }
 
     /// Bytes of a datagram before its frame.
@@ -119,14 +129,14 @@ impl UdpAccel {
     #[must_use]
     pub const fn carries(&self, frame_size: usize) -> bool {
         frame_size <= UDP_ACCELERATION_SUPPORTED_MAX_PAYLOAD_SIZE
-            && self.datagram_size(frame_size, 0) <= self.max_udp_packet_size
+            && self.datagram_size(frame_size, 0) <= self.datagram_size_max
     }
 
     /// Bytes of padding for a frame, or for a keep-alive of 0 bytes: random, less than 32, and within the longest
     /// datagram. None without protection.
     #[must_use]
     pub const fn padding(&self, frame_size: usize, random: u32) -> usize {
-        let longest = if frame_size == 0 { KEEP_ALIVE_SIZE_MAX } else { self.max_udp_packet_size };
+        let longest = if frame_size == 0 { KEEP_ALIVE_SIZE_MAX } else { self.datagram_size_max };
         let spare = longest.saturating_sub(self.datagram_size(frame_size, 0));
         let below = if spare < UDP_ACCELERATION_MAX_PADDING_SIZE { spare } else { UDP_ACCELERATION_MAX_PADDING_SIZE };
         // The remainder is below 32.

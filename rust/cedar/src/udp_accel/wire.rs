@@ -61,7 +61,12 @@ pub const HEADER_SIZE: usize = 4 + 8 + 8 + 2 + 1;
 /// Longest datagram, in bytes, that is not fragmented on its way (C: `MaxUdpPacketSize`, computed in `NewUdpAccel`).
 #[must_use]
 pub const fn max_udp_packet_size(ipv6: bool) -> usize {
-    MTU_FOR_PPPOE - ip_header(ipv6) - 8
+    datagram_size_max(MTU_FOR_PPPOE, ipv6)
+}
+
+/// Bytes of the longest UDP payload in an IP packet of `mtu` bytes; 0 if there is no room for any.
+pub(super) const fn datagram_size_max(mtu: usize, ipv6: bool) -> usize {
+    mtu.saturating_sub(ip_header(ipv6) + 8)
 }
 
 /// The MSS of TCP connections through the tunnel whose segments fit into a datagram (C: `UdpAccelCalcMss`, which
