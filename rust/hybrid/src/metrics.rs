@@ -121,7 +121,8 @@ fn histogram(mut metric: MetricEncoder<'_>, times: &TimeSummary) -> fmt::Result 
         .cumulative()
         .map(|(ns, below)| (ns as f64 / 1e9, below - std::mem::replace(&mut below_before, below)))
         .collect();
-    buckets.push((f64::MAX, times.samples().saturating_sub(below_before)));
+    // Prometheus makes no quantile of a histogram without the bucket `+Inf`.
+    buckets.push((f64::INFINITY, times.samples().saturating_sub(below_before)));
     metric.encode_histogram::<NoLabelSet>(times.sum_ns() as f64 / 1e9, times.samples(), &buckets, None)
 }
 
@@ -174,6 +175,7 @@ mod tests {
                 format!("cutover_calls_total{{swap=\"{swap}\",side=\"rust\"}}"),
                 format!("cutover_mismatches_total{{swap=\"{swap}\"}}"),
                 format!("cutover_call_seconds_count{{swap=\"{swap}\",side=\"c\"}}"),
+                format!("cutover_call_seconds_bucket{{le=\"+Inf\",swap=\"{swap}\",side=\"c\"}}"),
             ] {
                 assert!(text.contains(&row), "{row} is missing");
             }
@@ -182,6 +184,22 @@ mod tests {
             ["cutover_dropped_frames_total{reason=\"oversize\"}", "cutover_reconnects_total ", "cutover_build_info{id="]
         {
             assert!(text.contains(row), "{row} is missing: {text}");
+        }
+    }
+
+    /// A rule or a panel that asks for a name that is nowhere is silent for ever.
+    #[test]
+    fn what_alerts_and_dashboard_ask_for_is_there() {
+        let text = text();
+        let asked = concat!(
+            include_str!("../../../docs/grafana/alerts.yml"),
+            include_str!("../../../docs/grafana/cutover.json")
+        );
+        let names = asked.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let names: Vec<&str> = names.filter(|name| name.starts_with("cutover_")).collect();
+        assert!(names.len() > 20, "{names:?}");
+        for name in names {
+            assert!(text.contains(&format!("\n{name}")), "{name} is not among the metrics");
         }
     }
 }
