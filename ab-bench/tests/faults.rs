@@ -174,6 +174,16 @@ fn frames_go_by_udp_on_the_fused_path() {
         assert!(datagrams > u64::from(FRAMES * 3 / 2), "{server:?}: only {datagrams} datagrams\n{}", client.log());
         let status = status(&lab);
         assert_eq!(status["path"], "fused", "{server:?}: {status}");
+        // A narrower way to the proxy, which the client asks for with each keep-alive: what fits no more goes by TCP, and
+        // not in fragments.
+        lab.run_ok(Side::Client, &["ip", "link", "set", "lo", "mtu", "1000"], LIMIT).unwrap();
+        std::thread::sleep(Duration::from_secs(4));
+        let before = lab.udp_received(Side::Client).unwrap();
+        let report = carry(&lab, &client, Direction::Up, &FramePlan { window: 16, ..FramePlan::new(FRAMES, 5) });
+        let came = lab.udp_received(Side::Client).unwrap().since(before);
+        assert_eq!((report.lost, report.damaged, came.fragments), (0, 0, 0), "{server:?}: {report}\n{}", client.log());
+        // Six in ten of all sizes fit.
+        assert!(came.datagrams > u64::from(FRAMES / 2), "{server:?}: only {came:?}\n{}", client.log());
         stop_and_see_nothing_left(&lab, client);
     }
 }

@@ -144,9 +144,9 @@ fn udp_acceleration_is_used_and_carries_frames() {
             lab.wait_for_udp(&client).unwrap_or_else(|error| panic!("{what}: {error}\n{}", client.log()));
             for modes in ["framing=rust", "framing=c", "framing=rust"] {
                 set(&lab, modes);
-                let before = lab.udp_datagrams().unwrap();
+                let before = lab.udp_received(Side::Server).unwrap();
                 carry(&lab, &client, false, &format!("{what}, {modes}"));
-                let used = lab.udp_datagrams().unwrap() - before;
+                let used = lab.udp_received(Side::Server).unwrap().since(before).datagrams;
                 assert!(used >= FRAMES.into(), "{what}, {modes}: {used} datagrams for {FRAMES} frames each way");
             }
             stop(client);

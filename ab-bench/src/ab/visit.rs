@@ -13,7 +13,7 @@ use super::schema::{
 };
 use super::{Contestant, observe};
 use crate::frames::{Direction, FramePlan, FrameSizes};
-use crate::lab::{Client, ClientKind, ClientSpec, Lab, LabError};
+use crate::lab::{Client, ClientKind, ClientSpec, Lab, LabError, Side, UdpCounts};
 
 /// Payload of a full inner segment: frames are counted in these when bulk is counted, because a super-packet of the
 /// kernel's is one packet on an interface and many frames on the wire.
@@ -62,13 +62,16 @@ impl Visitor<'_> {
         let client = self.lab.start_client(&spec)?;
         let connected = Counts::from([(Counter::ConnectS, client.connect_time().as_secs_f64())]);
         let mut connect = self.run(watch, Workload::Connect, Way::None, connected, None)?;
-        let is_softether = !matches!(client.kind(), ClientKind::Neighbour(_));
-        if self.setting.udp_acceleration && is_softether {
+        if self.is_by_udp(&client) {
             self.lab.wait_for_udp(&client)?;
         }
         let mut observed = (self.phase == Phase::WarmUp).then(|| self.observe(&client)).transpose()?;
         for job in jobs {
+            let received = self.is_by_udp(&client).then(|| self.udp_received()).transpose()?;
             if let Some((run, transfer)) = self.job(&client, *job)? {
+                if let Some(received) = received {
+                    self.went_by_udp(&run, received)?;
+                }
                 runs.push(run);
                 if let (Some(observed), Some(transfer)) = (&mut observed, transfer) {
                     observed.inner_congestion_control = transfer.congestion_control;
@@ -84,6 +87,31 @@ impl Visitor<'_> {
         }
         client.stop()?;
         Ok(Visited { runs, observed })
+    }
+
+    /// Whether the setting is of UDP acceleration and the client knows it.
+    fn is_by_udp(&self, client: &Client) -> bool {
+        self.setting.udp_acceleration && !matches!(client.kind(), ClientKind::Neighbour(_))
+    }
+
+    /// What the server's side and the client's have received.
+    fn udp_received(&self) -> Result<[UdpCounts; 2], LabError> {
+        Ok([self.lab.udp_received(Side::Server)?, self.lab.udp_received(Side::Client)?])
+    }
+
+    /// Whether the inner TCP of a run went as datagrams, so that a setting measures what it says.
+    fn went_by_udp(&self, run: &Run, [server_before, client_before]: [UdpCounts; 2]) -> Result<(), LabError> {
+        let Some(bytes) = run.counts.get(&Counter::Bytes) else { return Ok(()) };
+        let [server, client] = self.udp_received()?;
+        let (up, down) = (server.since(server_before), client.since(client_before));
+        let counted = match run.way {
+            Way::Up | Way::None => up,
+            Way::Down => down,
+            Way::Both => {
+                UdpCounts { datagrams: up.datagrams + down.datagrams, fragments: up.fragments + down.fragments }
+            }
+        };
+        counted.carried(*bytes as u64)
     }
 
     fn spec(&self, contestant: &Contestant) -> ClientSpec {

@@ -43,6 +43,19 @@ pub enum LabError {
         /// What it printed, both streams.
         output: String,
     },
+    /// Inner TCP was to go by UDP acceleration, and did not.
+    #[error(
+        "not all went by UDP acceleration, or in fragments: {segments} full segments of inner TCP, {datagrams} UDP datagrams, \
+         {fragments} fragments"
+    )]
+    NotByUdp {
+        /// Bytes carried, as segments of 1448.
+        segments: u64,
+        /// UDP datagrams that came meanwhile where the bytes came out.
+        datagrams: u64,
+        /// Fragments of IP packets that came there.
+        fragments: u64,
+    },
     /// Something did not happen in time.
     #[error("{what} did not happen within {after:?}{detail}")]
     TimedOut {

@@ -34,6 +34,7 @@ pub use error::LabError;
 pub use neighbour::Neighbour;
 pub use process::LabProcess;
 pub use server::{Server, ServerKind};
+pub use udp::UdpCounts;
 pub use workdir::{WorkDir, remove_remains};
 pub use world::Side;
 
