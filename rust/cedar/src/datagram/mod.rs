@@ -384,9 +384,11 @@ mod tests {
 
     #[test]
     fn the_way_on_this_host_has_its_interfaces_mtu() {
-        let loopback = std::fs::read_to_string("/sys/class/net/lo/mtu").unwrap().trim().parse().ok();
-        for address in [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1_u16])] {
-            assert_eq!(path_mtu(address, (address, 9).into()), loopback);
+        let loopback = std::fs::read_to_string("/sys/class/net/lo/mtu").unwrap().trim().parse().unwrap();
+        // No packet of IPv4 is longer than 65,535 bytes, whatever the interface takes.
+        let ways = [(IpAddr::from(Ipv4Addr::LOCALHOST), 65_535.min(loopback)), ("::1".parse().unwrap(), loopback)];
+        for (address, mtu) in ways {
+            assert_eq!(path_mtu(address, (address, 9).into()), Some(mtu));
         }
         assert_eq!(
             path_mtu(Ipv4Addr::LOCALHOST.into(), "[::1]:9".parse().unwrap()),
