@@ -182,7 +182,7 @@ pub(crate) fn is_shadow_turn(index: usize, percent: u8) -> bool {
 
 /// How many calls this thread has had on a lane, with those of ended threads whose block it took over.
 pub(crate) fn calls_here(index: usize, lane: Lane) -> u64 {
-    BLOCK.get().unwrap_or(&SHARED).slot(index)[lane as usize].load(Relaxed)
+    own::block().unwrap_or(&SHARED).count(index, lane).load(Relaxed)
 }
 
 /// Calls per lane over all threads, living and ended.
