@@ -536,6 +536,8 @@ struct Air(Arc<(OwnedFd, Mutex<AirState>)>);
 #[derive(Default)]
 struct AirState {
     is_ready: bool,
+    /// What fits into a datagram; `None`: everything.
+    size_max: Option<usize>,
     to_receive: Vec<Vec<u8>>,
     kept: Vec<Vec<u8>>,
     sent: Vec<Vec<u8>>,
@@ -553,6 +555,10 @@ impl Datagrams for Air {
 
     fn is_ready(&self) -> bool {
         self.0.1.lock().unwrap().is_ready
+    }
+
+    fn carries(&self, frame_size: usize) -> bool {
+        self.0.1.lock().unwrap().size_max.is_none_or(|size_max| frame_size <= size_max)
     }
 
     fn send(&mut self, frame: &[u8]) {
@@ -587,6 +593,38 @@ fn frames_go_as_datagrams_while_they_can() {
     peer.send(&sent);
     run_until(&mut path, || card.written() == 2 * sent.len());
     assert_eq!(peer.frames.len(), sent.len(), "no frame went both ways");
+}
+
+#[test]
+fn frames_too_long_for_a_datagram_wait_for_their_connection() {
+    const FRAMES: usize = 30_000;
+    let card = Card::new();
+    let mut adapter = Offloaded::new(card.clone());
+    let mut path = Path::new(&mut adapter, TERMS);
+    let air = Air(Arc::new((eventfd(0, EventfdFlags::NONBLOCK).unwrap(), Mutex::default())));
+    *air.0.1.lock().unwrap() = AirState { is_ready: true, size_max: Some(1000), ..AirState::default() };
+    path.set_datagrams(air.clone());
+    let (link, mut peer) = connect(1, Kind::Clear, TERMS);
+    assert!(path.add(link));
+    card.give(frames(FRAMES));
+    let mut dropped = 0;
+    let mut turns = |path: &mut Path<'_, Card>, count| {
+        for _ in 0..count {
+            run(path, 5);
+            dropped += path.take_passed().drops().map(|(_, frames)| frames).sum::<u64>();
+        }
+        dropped
+    };
+    // Nobody reads the connection: it fills, and then nothing is read from the TAP.
+    turns(&mut path, 60);
+    assert!(card.queues(|queues| !queues.to_read.is_empty()), "the connection takes all of it");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while peer.frames.len() + air.0.1.lock().unwrap().sent.len() < FRAMES {
+        assert!(Instant::now() < deadline, "{} frames by TCP", peer.frames.len());
+        assert!(peer.receive());
+        assert_eq!(turns(&mut path, 1), 0, "frames are lost while the connection is blocked");
+    }
+    assert!(peer.frames.iter().all(|frame| frame.len() > 1000));
 }
 
 /// A hundred thousand frames each way, and not one allocation by the path.

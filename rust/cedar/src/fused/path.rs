@@ -137,6 +137,8 @@ pub struct Path<'a, D> {
     shared: Shared<'a, D>,
     links: Vec<Link>,
     datagrams: Option<Box<dyn Datagrams + 'a>>,
+    /// The last datagrams left frames that are too long for one to a connection.
+    leaves_long: bool,
     /// When the owner is to be told of what has passed.
     report_at: Option<u64>,
 }
@@ -170,7 +172,14 @@ impl<'a, D: Device> Path<'a, D> {
             expand,
             passed: Passed::default(),
         };
-        Self { terms, shared, links: Vec::with_capacity(LINKS_MAX), datagrams: None, report_at: None }
+        Self {
+            terms,
+            shared,
+            links: Vec::with_capacity(LINKS_MAX),
+            datagrams: None,
+            leaves_long: false,
+            report_at: None,
+        }
     }
 
     /// Adds a connection. False: there are as many as there may be, and it is dropped.
@@ -285,6 +294,15 @@ impl<'a, D: Device> Path<'a, D> {
         self.shared.held.is_empty() && self.datagrams.as_deref().is_some_and(Datagrams::is_ready)
     }
 
+    /// Whether what the TAP has can go now. While some of it is too long for a datagram, all of it waits for a connection:
+    /// long frames are lost otherwise, and the inner TCP's that they belong to.
+    fn reads_tap(&self, chosen: Option<Chosen>) -> bool {
+        match self.sends_datagrams() {
+            true => !self.leaves_long || chosen.is_some_and(|chosen| chosen.normal.is_some()),
+            false => chosen.is_some(),
+        }
+    }
+
     /// Whether frames that were held back can go now.
     fn has_held(&self, chosen: Option<Chosen>) -> bool {
         !self.shared.held.is_empty() && chosen.is_some_and(|chosen| chosen.normal.is_some())
@@ -294,8 +312,8 @@ impl<'a, D: Device> Path<'a, D> {
     #[inline(always)]
     fn wait(&self, wakers: &[BorrowedFd<'_>], chosen: Option<Chosen>, milliseconds: u64) -> Result<Ready, Errno> {
         let mut fds: ArrayVec<PollFd<'_>, { 2 + WAKERS_MAX + LINKS_MAX }> = ArrayVec::new();
-        let can_send = chosen.is_some() || self.sends_datagrams();
-        let tap = self.shared.adapter.readiness().filter(|_| can_send);
+        let reads_tap = self.reads_tap(chosen);
+        let tap = self.shared.adapter.readiness().filter(|_| reads_tap);
         let datagrams = self.datagrams.as_deref().map(Datagrams::socket);
         let wakers = wakers.get(..WAKERS_MAX).unwrap_or(wakers);
         fds.extend(wakers.iter().map(|waker| PollFd::from_borrowed_fd(*waker, PollFlags::IN)));
@@ -341,15 +359,19 @@ impl<'a, D: Device> Path<'a, D> {
             self.shared.poll_datagrams(&mut **datagrams, keeping.now)?;
         }
         let chosen = choose(&self.links, &self.terms);
-        if !ready.tap && !self.has_held(chosen) {
+        if !(ready.tap && self.reads_tap(chosen)) && !self.has_held(chosen) {
             return Ok(());
         }
         let sends_datagrams = self.sends_datagrams();
         if let Some(datagrams) = self.datagrams.as_deref_mut().filter(|_| sends_datagrams) {
             let (size, frames) = self.shared.send_datagrams(datagrams)?;
+            self.leaves_long = frames != 0;
             match chosen.and_then(|chosen| self.links.get_mut(chosen.normal?)) {
-                Some(link) => self.shared.put(link, size, false, &self.terms, keeping),
-                // Every connection is blocked, and they are few: the C drops them, too.
+                Some(link) => {
+                    link.window.sent(size, frames);
+                    self.shared.put(link, size, false, &self.terms, keeping);
+                }
+                // The first ones, while something else has every connection blocked.
                 None => self.shared.passed.drop_frames(DropReason::SendQueueFull, frames),
             }
         } else if let Some(chosen) = chosen {
