@@ -5,9 +5,9 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{built, root, run};
+use support::{root, run};
 
-/// The library, installed by its own script into a folder of the test's.
+/// The library, built and installed by its own script into a folder of the test's.
 struct Installed {
     folder: tempfile::TempDir,
 }
@@ -15,15 +15,11 @@ struct Installed {
 impl Installed {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let built_files = folder.path().join("built");
-        std::fs::create_dir(&built_files).unwrap();
-        for name in ["libmayaqua_ffi.a", "libmayaqua_ffi.so"] {
-            std::fs::copy(built(name), built_files.join(name)).unwrap();
-        }
         let install = root().join("rust/mayaqua-ffi/install");
+        // In a folder of its own: what cargo builds for these tests has the features that other tests ask of `mayaqua`.
         let output = Command::new(install)
             .args(["--prefix", folder.path().join("prefix").to_str().unwrap()])
-            .env("MAYAQUA_BUILT", &built_files)
+            .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("libmayaqua"))
             .output()
             .expect("the install script");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
