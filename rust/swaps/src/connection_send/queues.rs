@@ -101,9 +101,8 @@ impl Turn {
         }
     }
 
-    /// One batch with all blocks, built behind what the socket's FIFO holds. A block is freed right behind its copy,
-    /// while the heap's words at both of its ends are in the nearest cache: freeing all of them afterwards costs one
-    /// per cent of the client's CPU.
+    /// One batch with all blocks, built behind what the socket's FIFO holds. A block is freed right behind its copy, as the
+    /// C does, while the heap's words at both of its ends are in the nearest cache.
     ///
     /// # Safety
     /// As [`Turn::send_queue`].
