@@ -6,8 +6,8 @@
 //! bytes have stood ready to be sent.
 //! - c: per frame `Malloc` and the copy into it, which the seam demands of the adapter, `NewBlock`, `InsertQueue`; per batch
 //!   `ConnectionSend`: `GetNext`, the headers and the body into the transmit FIFO, `FreeBlock`, counters, one `send`.
-//! - rust: `cedar::framing::encode`, one copy, in batches of `fused::BATCH_BYTES` at most, for which the fused path uses one
-//!   buffer again and again. `rust_in_place`: the frames stand in that buffer already, where a segmenter has built them,
+//! - rust: `cedar::framing::encode`, one copy, in batches of `fused::RECORD_BYTES` at most, for which the fused path
+//!   uses one buffer again and again. `rust_in_place`: the frames stand in that buffer already, where a segmenter has built them,
 //!   and get their headers.
 //!
 //! `decode`: the plaintext of one or more reads lies in memory; at the end every frame has been seen and its memory is free.
@@ -20,7 +20,7 @@
 //! The C's own functions reach one another through the dispatchers, which are left on C: about 1 ns a call.
 
 use cedar::framing::{Batch, Event, SliceDecoder, Statistics, encode, encoded_len};
-use cedar::fused::BATCH_BYTES;
+use cedar::fused::RECORD_BYTES;
 use connection::Connection;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_main};
 use softether_sys::{FreeBlock, GetNext, InsertQueue, Malloc, NewBlock};
@@ -70,7 +70,7 @@ impl Rows<'_> {
 fn encoding(rows: &mut Rows<'_>, frame_size: usize, batch: usize) {
     let pool = vec![0x5a; BUFFERS * BUFFER_SIZE];
     let frames: Vec<&[u8]> = pool.chunks(BUFFER_SIZE).map(|buffer| &buffer[..frame_size]).cycle().take(batch).collect();
-    let mut out = vec![0; BATCH_BYTES];
+    let mut out = vec![0; RECORD_BYTES];
     let per_batch = (1..=batch).take_while(|count| encoded_len(vec![frame_size; *count]) <= out.len()).last();
     let per_batch = per_batch.expect("a frame fits");
     let mut statistics = Statistics::default();

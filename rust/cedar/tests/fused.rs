@@ -2,7 +2,7 @@
 //! ways, back-pressure, what ends a connection, keep-alives, and no memory taken per frame.
 #![cfg(target_os = "linux")]
 
-use cedar::adapter::{Device, Error, Offloaded, Offloads, WriteError};
+use cedar::adapter::{Device, Error, Frames, Offloaded, Offloads, Span, WriteError};
 use cedar::framing::{Batch, Decoder, Event, ProtocolError, Statistics};
 use cedar::fused::{Datagrams, Keeping, LINKS_MAX, Link, Lost, Path, Pause, Protection, Terms};
 use cedar::session::{Direction, Role, TcpSock};
@@ -548,9 +548,20 @@ impl Datagrams for Air {
         self.0.0.as_fd()
     }
 
-    fn poll(&mut self, _: u64, each: &mut dyn FnMut(&[u8])) {
+    fn poll(&mut self, _: u64, each: &mut dyn FnMut(Frames<'_>)) {
         let _ = rustix::io::read(&self.0.0, &mut [0; 8]);
-        self.0.1.lock().unwrap().to_receive.drain(..).for_each(|frame| each(&frame));
+        // Some by themselves, some in pieces of several.
+        for (size, frames) in [1, 7, 1, 40].into_iter().cycle().zip(self.0.1.lock().unwrap().to_receive.chunks(40)) {
+            for frames in frames.chunks(size) {
+                let ends = frames.iter().scan(0, |end, frame| {
+                    *end += frame.len();
+                    Some((*end, frame.len()))
+                });
+                let spans: Vec<_> = ends.map(|(end, len)| Span::new(end - len, len)).collect();
+                each(Frames::new(&frames.concat(), &spans));
+            }
+        }
+        self.0.1.lock().unwrap().to_receive.clear();
     }
 
     fn is_ready(&self) -> bool {

@@ -18,6 +18,14 @@ pub struct Span {
 }
 
 impl Span {
+    /// A frame in memory of less than 4 GiB; beyond that it is cut out of nothing.
+    #[inline]
+    #[must_use]
+    pub fn new(start: usize, len: usize) -> Span {
+        let narrow = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Span { start: narrow(start), len: narrow(len) }
+    }
+
     fn range(self) -> Range<usize> {
         let start = self.start as usize;
         start..start.saturating_add(self.len as usize)

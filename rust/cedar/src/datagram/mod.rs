@@ -8,7 +8,7 @@
 //! 3. [`Outbox::send`] hands all runs to one call (sendmmsg). What the kernel does not take now is dropped and counted, as
 //!    the C drops it: a datagram that waits is worth less than the next.
 //!
-//! And in: [`Inbox::receive`] takes up to 64 in one call (recvmmsg), each into its own 2048 bytes.
+//! And in: [`Inbox::receive`] takes up to 128 in one call (recvmmsg), each into its own 2048 bytes.
 //!
 //! [`path_mtu`] says how long an IP packet may be that nobody on its way cuts, as far as the kernel has heard.
 //!
@@ -23,7 +23,7 @@ use rustix::net::sockopt::{ip_mtu, ipv6_mtu};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::BorrowedFd;
-use sys::MESSAGES_MAX;
+use sys::{MESSAGES_MAX, RECEIVED_MAX};
 
 /// Most datagrams of a run: the kernel's limit (UDP_MAX_SEGMENTS of old).
 const RUN_DATAGRAMS_MAX: usize = 64;
@@ -193,7 +193,7 @@ pub fn path_mtu(from: IpAddr, to: SocketAddr) -> Option<usize> {
 #[derive(Debug)]
 pub struct Inbox {
     buffers: Box<[[u8; UDP_ACCELERATION_TMP_BUF_SIZE]]>,
-    sources: [(usize, SocketAddr); MESSAGES_MAX],
+    sources: [(usize, SocketAddr); RECEIVED_MAX],
     count: usize,
 }
 
@@ -205,14 +205,14 @@ impl Default for Inbox {
 
 impl Inbox {
     /// Most datagrams of one [`Inbox::receive`]; fewer mean that no more are there now.
-    pub const DATAGRAMS_MAX: usize = MESSAGES_MAX;
+    pub const DATAGRAMS_MAX: usize = RECEIVED_MAX;
 
     /// An empty one.
     #[must_use]
     pub fn new() -> Self {
         let nowhere = (0, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
-        let buffers = vec![[0; UDP_ACCELERATION_TMP_BUF_SIZE]; MESSAGES_MAX].into();
-        Self { buffers, sources: [nowhere; MESSAGES_MAX], count: 0 }
+        let buffers = vec![[0; UDP_ACCELERATION_TMP_BUF_SIZE]; RECEIVED_MAX].into();
+        Self { buffers, sources: [nowhere; RECEIVED_MAX], count: 0 }
     }
 
     /// Receives what is there now, in the place of what was in it, and returns how many datagrams that are.
@@ -236,6 +236,12 @@ impl Inbox {
     pub fn datagrams(&mut self) -> impl Iterator<Item = (&mut [u8], SocketAddr)> {
         let filled = self.buffers.iter_mut().zip(&self.sources).take(self.count);
         filled.map(|(buffer, (size, source))| (&mut buffer[..*size], *source))
+    }
+
+    /// The memory in which datagram number `n` begins at `n` times [`UDP_ACCELERATION_TMP_BUF_SIZE`].
+    #[must_use]
+    pub fn memory(&self) -> &[u8] {
+        self.buffers.as_flattened()
     }
 }
 

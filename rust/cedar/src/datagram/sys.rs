@@ -9,8 +9,11 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
 
-/// Most messages of one call.
+/// Most messages of one call that sends.
 pub(super) const MESSAGES_MAX: usize = 64;
+
+/// Most datagrams of one call that receives: what becomes two or three super-packets of the card.
+pub(super) const RECEIVED_MAX: usize = 128;
 
 /// One message: bytes, and the size of the datagrams that the kernel cuts them into, if there are several.
 pub(super) type Message<'m> = (&'m [u8], Option<u16>);
@@ -78,9 +81,9 @@ pub(super) fn receive_many<const SIZE: usize>(
 ) -> io::Result<usize> {
     // SAFETY: as above.
     let (mut headers, mut vectors, mut addresses): (
-        [mmsghdr; MESSAGES_MAX],
-        [iovec; MESSAGES_MAX],
-        [sockaddr_storage; MESSAGES_MAX],
+        [mmsghdr; RECEIVED_MAX],
+        [iovec; RECEIVED_MAX],
+        [sockaddr_storage; RECEIVED_MAX],
     ) = unsafe { mem::zeroed() };
     let mut count = 0;
     let room = buffers.iter_mut().zip(sources.iter());

@@ -99,7 +99,7 @@ impl<D: Device> Shared<'_, D> {
                     }
                     passed.receive_frame(body);
                     let end = filled - input.len();
-                    spans.push(span(end - body.len(), body.len()));
+                    spans.push(Span::new(end - body.len(), body.len()));
                     if spans.len() == BATCH_FRAMES_MAX {
                         write(adapter, plaintext, spans)?;
                     }
@@ -157,13 +157,6 @@ fn write<D: Device>(adapter: &mut Offloaded<D>, plaintext: &[u8], spans: &mut Ve
         result?;
     }
     Ok(())
-}
-
-/// A place in the plaintext, which is far below 4 GiB.
-#[inline]
-fn span(start: usize, len: usize) -> Span {
-    let narrow = |number| u32::try_from(number).unwrap_or(u32::MAX);
-    Span { start: narrow(start), len: narrow(len) }
 }
 
 impl Passed {

@@ -4,7 +4,7 @@
 
 use super::protection::Protection;
 use super::window::Window;
-use super::{BATCH_BYTES, NOTSENT_LOWAT, RECEIVE_MAX};
+use super::{NOTSENT_LOWAT, RECEIVE_MAX, RECORD_BYTES, RECORDS_MAX};
 use crate::framing::wire::{MAX_BLOCK_SIZE, WORD_SIZE};
 use crate::framing::{MAX_ENCODED_KEEP_ALIVE_SIZE, ProtocolError, SliceDecoder};
 use crate::session::TcpSock;
@@ -101,8 +101,8 @@ impl Link {
         cut.extend_from_slice(handed_over.get(..HANDED_OVER_MAX).unwrap_or(handed_over));
         let is_clear = matches!(protection, Protection::Clear);
         let received = if is_clear { 0 } else { RECEIVE_MAX + HEADER + FRAGMENT_MAX };
-        let sending =
-            protection.sealed_len_max(BATCH_BYTES).max(protection.sealed_len_max(MAX_ENCODED_KEEP_ALIVE_SIZE));
+        const { assert!(MAX_ENCODED_KEEP_ALIVE_SIZE <= RECORD_BYTES) };
+        let sending = RECORDS_MAX * protection.sealed_len_max(RECORD_BYTES);
         Self {
             id,
             socket,
@@ -217,12 +217,16 @@ impl Link {
         taken
     }
 
-    /// Seals `plaintext` into the send buffer, which is empty.
+    /// Seals `plaintext`, if it is not empty, behind what was sealed since the last flush, which left nothing.
     #[inline]
     pub(super) fn seal(&mut self, plaintext: &[u8]) {
-        debug_assert!(!self.is_blocked());
-        match self.protection.seal(plaintext, &mut self.sending) {
-            Ok(size) => (self.sent, self.sending_len) = (0, size),
+        debug_assert_eq!(self.sent, 0);
+        if plaintext.is_empty() || self.lost.is_some() {
+            return;
+        }
+        let room = self.sending.get_mut(self.sending_len..).unwrap_or_default();
+        match self.protection.seal(plaintext, room) {
+            Ok(size) => self.sending_len += size,
             Err(error) => self.lose(Lost::Seal(error)),
         }
     }

@@ -16,9 +16,9 @@
 //! Up
 //!
 //! 5. The adapter reads super-packets and cuts them into frames, each of which is written once, behind its size, into a
-//!    batch ([`Batch`](crate::framing::Batch)) of at most [`BATCH_BYTES`].
-//! 6. The batch is sealed in full records into the connection's send buffer, and sent by one call. What the kernel does
-//!    not take stays there, and nothing more is read from the TAP for this connection until it has gone.
+//!    batch ([`Batch`](crate::framing::Batch)) of at most [`RECORD_BYTES`].
+//! 6. Each batch is sealed as a record into the connection's send buffer, and [`RECORDS_MAX`] of them are sent by one call.
+//!    What the kernel does not take stays there, and nothing more is read from the TAP for this connection until it has gone.
 //! 7. What waits unread at the peer bounds what is sent, too (`window`): a server drops what is beyond 1024 frames a turn.
 //! 8. Keep-alives go the same way when they are due. While UDP acceleration works, frames go by it in both directions
 //!    ([`Datagrams`]).
@@ -53,10 +53,14 @@ pub use udp::{Udp, UdpCounters};
 /// Bytes that one `recv` asks for: more overflow the second-level cache on their way to the TAP, fewer cost calls.
 pub const RECEIVE_MAX: usize = 128 * 1024;
 
-/// Bytes of a batch towards the server, counts and sizes included.
-pub const BATCH_BYTES: usize = 128 * 1024;
+/// Bytes of a batch towards the server, counts and sizes included: a full TLS record. It is sealed as soon as it is
+/// written, while it stands in the first-level cache.
+pub const RECORD_BYTES: usize = 16 * 1024;
 
-/// Frames of a batch towards the server: half of what it takes from its sockets in a turn before it drops
+/// Records of a turn towards the server, which are sent by one call.
+pub const RECORDS_MAX: usize = 8;
+
+/// Frames of a turn towards the server: half of what it takes from its sockets in a turn before it drops
 /// (C: `MAX_STORED_QUEUE_NUM`).
 pub const BATCH_FRAMES: u32 = 512;
 

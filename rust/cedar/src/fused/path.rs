@@ -3,7 +3,7 @@
 
 use super::link::{Link, PLAINTEXT_MAX};
 use super::up::{Chosen, Held, choose};
-use super::{BATCH_BYTES, Datagrams, REPORT_INTERVAL_MS};
+use super::{Datagrams, RECORD_BYTES, REPORT_INTERVAL_MS};
 use crate::adapter::{Adapter, BATCH_FRAMES_MAX, Device, Error, FrameBatch, MAX_PACKET_SIZE, Offloaded, Span};
 use crate::framing::wire::MAX_TCP_CONNECTION;
 use crate::framing::{Compressor, Decompressor, DropReason};
@@ -123,8 +123,8 @@ pub(super) struct Shared<'a, D> {
     pub(super) adapter: &'a mut Offloaded<D>,
     pub(super) plaintext: Box<[u8]>,
     pub(super) spans: Vec<Span>,
-    pub(super) batch: Box<[u8]>,
-    pub(super) priority_batch: Box<[u8]>,
+    pub(super) record: Box<[u8]>,
+    pub(super) priority_record: Box<[u8]>,
     pub(super) held: Held,
     pub(super) compressor: Option<Compressor>,
     pub(super) expand: Option<Expand>,
@@ -156,7 +156,7 @@ const _: () = assert!(LINKS_MAX <= u64::BITS as usize);
 impl<'a, D: Device> Path<'a, D> {
     /// A path on `adapter`, without a connection yet. All memory that it will use itself is allocated here.
     pub fn new(adapter: &'a mut Offloaded<D>, terms: Terms) -> Self {
-        let priority = if terms.use_qos { BATCH_BYTES } else { 0 };
+        let priority = if terms.use_qos { RECORD_BYTES } else { 0 };
         let expand = terms.use_compress.then(|| Expand {
             decompressor: Decompressor::new(),
             arena: FrameBatch::new(BATCH_FRAMES_MAX, BATCH_FRAMES_MAX * MAX_PACKET_SIZE),
@@ -165,8 +165,8 @@ impl<'a, D: Device> Path<'a, D> {
             adapter,
             plaintext: vec![0; PLAINTEXT_MAX].into_boxed_slice(),
             spans: Vec::with_capacity(BATCH_FRAMES_MAX),
-            batch: vec![0; BATCH_BYTES].into_boxed_slice(),
-            priority_batch: vec![0; priority].into_boxed_slice(),
+            record: vec![0; RECORD_BYTES].into_boxed_slice(),
+            priority_record: vec![0; priority].into_boxed_slice(),
             held: if terms.use_qos { Held::new() } else { Held::default() },
             compressor: terms.use_compress.then(Compressor::new),
             expand,
@@ -359,21 +359,14 @@ impl<'a, D: Device> Path<'a, D> {
             self.shared.poll_datagrams(&mut **datagrams, keeping.now)?;
         }
         let chosen = choose(&self.links, &self.terms);
-        if !(ready.tap && self.reads_tap(chosen)) && !self.has_held(chosen) {
+        let takes_from_tap = ready.tap && self.reads_tap(chosen);
+        if !takes_from_tap && !self.has_held(chosen) {
             return Ok(());
         }
         let sends_datagrams = self.sends_datagrams();
         if let Some(datagrams) = self.datagrams.as_deref_mut().filter(|_| sends_datagrams) {
-            let (size, frames) = self.shared.send_datagrams(datagrams)?;
-            self.leaves_long = frames != 0;
-            match chosen.and_then(|chosen| self.links.get_mut(chosen.normal?)) {
-                Some(link) => {
-                    link.window.sent(size, frames);
-                    self.shared.put(link, size, false, &self.terms, keeping);
-                }
-                // The first ones, while something else has every connection blocked.
-                None => self.shared.passed.drop_frames(DropReason::SendQueueFull, frames),
-            }
+            let link = chosen.and_then(|chosen| self.links.get_mut(chosen.normal?));
+            self.leaves_long = self.shared.send_datagrams(datagrams, link, &self.terms, keeping)?;
         } else if let Some(chosen) = chosen {
             self.shared.send(&mut self.links, chosen, &self.terms, keeping)?;
         }

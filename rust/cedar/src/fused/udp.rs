@@ -2,13 +2,15 @@
 //! `ConnectionReceive`, and `UdpAccelPoll`).
 //!
 //! Up: a frame is copied once, behind room for its header, padded like its equals in the batch, sealed in place, and sent
-//! with the batch by one call. Down: datagrams are received by the batch and opened in place. The protocol is
+//! with the batch by one call. Down: datagrams are received by the batch, opened in place, and written to the TAP from there. The protocol is
 //! `cedar::udp_accel`'s, the system calls are `cedar::datagram`'s.
 
+use crate::adapter::{Frames, Span};
 use crate::datagram::{Inbox, Outbox, path_mtu};
 use crate::framing::wire::MAX_PACKET_SIZE;
 use crate::udp_accel::wire::UDP_ACCELERATION_TMP_BUF_SIZE;
-use crate::udp_accel::{NatT, UdpAccel};
+use crate::udp_accel::{NatT, Received, UdpAccel};
+use arrayvec::ArrayVec;
 use rustix::io::Errno;
 use rustix::net::{SendFlags, getsockname, sendto};
 use std::io;
@@ -16,7 +18,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Batches of datagrams received in a turn, so that TCP and the card have theirs.
-const RECEIVES_MAX: usize = 4;
+const RECEIVES_MAX: usize = 2;
 
 /// Errors of a turn that mean nothing; more are fatal (C: the same name, Mayaqua/Network.h).
 const MAX_NUM_IGNORE_ERRORS: u32 = 1024;
@@ -33,6 +35,8 @@ pub struct Udp {
     socket: OwnedFd,
     outbox: Outbox,
     inbox: Inbox,
+    /// Where the frames stand in the inbox.
+    spans: ArrayVec<Span, { Inbox::DATAGRAMS_MAX }>,
     /// Of the batch that is being collected: equal frames get equal padding, and so share a run.
     random: u32,
 }
@@ -56,8 +60,16 @@ impl Udp {
     /// `socket` does not block, and is bound.
     #[must_use]
     pub fn new(accel: UdpAccel, socket: OwnedFd) -> Self {
-        let (outbox, inbox) = (Outbox::new(), Inbox::new());
-        Self { accel, is_broken: false, counters: UdpCounters::default(), socket, outbox, inbox, random: 0 }
+        Self {
+            accel,
+            is_broken: false,
+            counters: UdpCounters::default(),
+            socket,
+            outbox: Outbox::new(),
+            inbox: Inbox::new(),
+            spans: ArrayVec::new(),
+            random: 0,
+        }
     }
 
     /// Readable when something has come.
@@ -66,8 +78,8 @@ impl Udp {
         self.socket.as_fd()
     }
 
-    /// Receives what has come, hands out each frame, and sends what is due: keep-alives, questions to NAT-T servers.
-    pub fn poll(&mut self, now: u64, mut random: impl FnMut() -> u32, each: &mut dyn FnMut(&[u8])) {
+    /// Receives what has come, hands out its frames where they stand, and sends what is due: keep-alives, questions to NAT-T servers.
+    pub fn poll(&mut self, now: u64, mut random: impl FnMut() -> u32, each: &mut dyn FnMut(Frames<'_>)) {
         self.accel.state.now = now;
         self.receive_all(each);
         let due = self.accel.state.poll(&mut random);
@@ -161,7 +173,7 @@ impl Udp {
         }
     }
 
-    fn receive_all(&mut self, each: &mut dyn FnMut(&[u8])) {
+    fn receive_all(&mut self, each: &mut dyn FnMut(Frames<'_>)) {
         let mut ignored = 0;
         let mut batches = 0;
         while batches < RECEIVES_MAX && !self.is_broken {
@@ -178,25 +190,31 @@ impl Udp {
     }
 
     /// Receives a batch and hands out its frames. Returns how many datagrams there were.
-    fn receive(&mut self, each: &mut dyn FnMut(&[u8])) -> io::Result<usize> {
+    fn receive(&mut self, each: &mut dyn FnMut(Frames<'_>)) -> io::Result<usize> {
         self.counters.calls += 1;
         let count = self.inbox.receive(self.socket.as_fd())?;
-        let Self { accel, inbox, counters, .. } = self;
-        for (datagram, source) in inbox.datagrams() {
+        let Self { accel, inbox, counters, spans, .. } = self;
+        spans.clear();
+        for (number, (datagram, source)) in inbox.datagrams().enumerate() {
             if accel.state.is_from_nat_t(source) {
                 accel.state.take_nat_t_answer(datagram);
                 continue;
             }
+            let begin = datagram.as_ptr().addr();
             match accel.open(datagram, source) {
                 // The session agreed on no compression, or it would not be here.
-                Ok(received) if !received.is_compressed && received.frame.len() <= MAX_PACKET_SIZE => {
+                Ok(Received { frame, is_compressed: false }) if frame.len() <= MAX_PACKET_SIZE => {
                     counters.received += 1;
-                    if !received.frame.is_empty() {
-                        each(received.frame);
+                    if !frame.is_empty() {
+                        let before = frame.as_ptr().addr() - begin;
+                        spans.push(Span::new(number * UDP_ACCELERATION_TMP_BUF_SIZE + before, frame.len()));
                     }
                 }
                 Ok(_) | Err(_) => counters.rejected += 1,
             }
+        }
+        if !spans.is_empty() {
+            each(Frames::new(inbox.memory(), spans));
         }
         Ok(count)
     }

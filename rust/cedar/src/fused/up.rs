@@ -4,9 +4,9 @@
 //! The others are held back ([`Held`]), as the C's queue holds them, and lost when that is full.
 #![forbid(unsafe_code)]
 
-use super::BATCH_FRAMES;
 use super::link::Link;
 use super::path::{Keeping, Shared, Terms};
+use super::{BATCH_FRAMES, RECORDS_MAX};
 use crate::adapter::{Device, Error, FrameBatch};
 use crate::framing::wire::{MAX_BLOCK_SIZE, MAX_PACKET_SIZE, MAX_STORED_QUEUE_NUM};
 use crate::framing::{
@@ -37,6 +37,29 @@ pub(super) fn choose(links: &[Link], terms: &Terms) -> Option<Chosen> {
     let normal = normal.map(|(place, _)| place);
     let priority = kept.filter(|&place| links.get(place).is_some_and(|link| !link.is_blocked()));
     (normal.is_some() || priority.is_some()).then_some(Chosen { normal, priority })
+}
+
+/// What was sealed for one connection in a turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Batched {
+    bytes: usize,
+    pub(super) frames: u64,
+}
+
+impl Batched {
+    pub(super) fn add(&mut self, bytes: usize, frames: u64) {
+        self.bytes += bytes;
+        self.frames += frames;
+    }
+}
+
+/// What a turn has done so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sent {
+    /// Frames taken from those held back and from the TAP.
+    taken: u32,
+    normal: Batched,
+    priority: Batched,
 }
 
 /// Frames without priority that were read while no connection took them (C: `SendBlocks`), in their order.
@@ -72,7 +95,8 @@ impl Held {
 }
 
 impl<D: Device> Shared<'_, D> {
-    /// Sends frames on the connections chosen: those held back, and those of the TAP.
+    /// Sends frames on the connections chosen: those held back, and those of the TAP. A record is written, then sealed; all
+    /// records of a turn are sent by one call.
     ///
     /// # Errors
     /// The TAP is gone.
@@ -84,22 +108,51 @@ impl<D: Device> Shared<'_, D> {
         terms: &Terms,
         keeping: &mut Keeping<'_>,
     ) -> Result<(), Error> {
-        let Self { adapter, batch, priority_batch, held, compressor, passed, .. } = self;
-        let mut statistics = [Statistics::default(); 2];
-        let [normal_statistics, priority_statistics] = &mut statistics;
-        let mut normal = Batch::new(batch, normal_statistics);
-        let mut priority = Batch::new(priority_batch, priority_statistics);
-        let room_min = if compressor.is_some() { MAX_BLOCK_SIZE } else { MAX_PACKET_SIZE };
-        let unloaded = if chosen.normal.is_none() {
-            0
-        } else {
-            held.unload(BATCH_FRAMES, |frame| push(&mut normal, frame, compressor.as_mut()) != Err(PushError::Full))
-        };
-        for _ in unloaded..BATCH_FRAMES {
-            if normal.room().len() < room_min || (chosen.priority.is_some() && priority.room().len() < room_min) {
+        let mut sent = Sent::default();
+        let mut result = Ok(true);
+        for _ in 0..RECORDS_MAX {
+            result = self.seal_record(links, chosen, &mut sent);
+            if !matches!(result, Ok(true)) {
                 break;
             }
-            let Some(frame) = adapter.next_frame()? else { break };
+        }
+        for (place, passed) in [(chosen.priority, sent.priority), (chosen.normal, sent.normal)] {
+            if let Some(link) = place.and_then(|place| links.get_mut(place)) {
+                self.flush(link, passed, terms, keeping);
+            }
+        }
+        result.map(drop)
+    }
+
+    /// Seals as many frames as fit into a record, for each of the connections chosen. Whether there may be more.
+    #[inline(always)]
+    fn seal_record(&mut self, links: &mut [Link], chosen: Chosen, sent: &mut Sent) -> Result<bool, Error> {
+        let Self { adapter, record, priority_record, held, compressor, passed, .. } = self;
+        let mut statistics = [Statistics::default(); 2];
+        let [normal_statistics, priority_statistics] = &mut statistics;
+        let mut normal = Batch::new(record, normal_statistics);
+        let mut priority = Batch::new(priority_record, priority_statistics);
+        let room_min = if compressor.is_some() { MAX_BLOCK_SIZE } else { MAX_PACKET_SIZE };
+        if chosen.normal.is_some() {
+            let left = BATCH_FRAMES.saturating_sub(sent.taken);
+            sent.taken +=
+                held.unload(left, |frame| push(&mut normal, frame, compressor.as_mut()) != Err(PushError::Full));
+        }
+        let mut result = Ok(false);
+        while sent.taken < BATCH_FRAMES {
+            if normal.room().len() < room_min || (chosen.priority.is_some() && priority.room().len() < room_min) {
+                result = Ok(true);
+                break;
+            }
+            let frame = match adapter.next_frame() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            };
+            sent.taken += 1;
             let is_urgent = chosen.priority.is_some() && is_priority_highest_packet_for_qos(frame);
             if !is_urgent && (chosen.normal.is_none() || !held.is_empty()) {
                 if held.frames.push(frame) {
@@ -116,39 +169,27 @@ impl<D: Device> Shared<'_, D> {
                 passed.drop_frames(DropReason::Oversize, 1);
             }
         }
-        let [normal_size, priority_size] = [normal.finish(), priority.finish()];
-        let [normal_frames, priority_frames] = [statistics[0].frames, statistics[1].frames];
+        let sizes = [normal.finish(), priority.finish()];
         for statistics in statistics {
             passed.sent.add(statistics.total_size(), statistics.total_size_real());
         }
-        if let Some(place) = chosen.priority
-            && let Some(link) = links.get_mut(place)
-        {
-            link.window.sent(priority_size, priority_frames);
-            self.put(link, priority_size, true, terms, keeping);
+        sent.normal.add(sizes[0], statistics[0].frames);
+        sent.priority.add(sizes[1], statistics[1].frames);
+        for (place, record, size) in [(chosen.priority, priority_record, sizes[1]), (chosen.normal, record, sizes[0])] {
+            if let Some(link) = place.and_then(|place| links.get_mut(place)) {
+                link.seal(record.get(..size).unwrap_or_default());
+            }
         }
-        if let Some(place) = chosen.normal
-            && let Some(link) = links.get_mut(place)
-        {
-            link.window.sent(normal_size, normal_frames);
-            self.put(link, normal_size, false, terms, keeping);
-        }
-        Ok(())
+        result
     }
 
-    /// Seals a finished batch of `size` bytes and sends it.
+    /// Sends what has been sealed.
     #[inline(always)]
-    pub(super) fn put(
-        &mut self,
-        link: &mut Link,
-        size: usize,
-        is_priority: bool,
-        terms: &Terms,
-        keeping: &mut Keeping<'_>,
-    ) {
-        let batch = if is_priority { &self.priority_batch } else { &self.batch };
-        let Some(batch) = batch.get(..size).filter(|batch| !batch.is_empty()) else { return };
-        link.seal(batch);
+    pub(super) fn flush(&mut self, link: &mut Link, passed: Batched, terms: &Terms, keeping: &mut Keeping<'_>) {
+        if passed.frames == 0 {
+            return;
+        }
+        link.window.sent(passed.bytes, passed.frames);
         if link.flush() != 0 {
             self.passed.last_comm_time = self.passed.last_comm_time.max(keeping.now);
         }

@@ -8,6 +8,7 @@
 
 use crate::memory::{self, block, queue, udp_accel};
 use crate::udp_accel_init_client;
+use cedar::adapter::{Frames, Span};
 use cedar::framing::is_priority_highest_packet_for_qos;
 use cedar::framing::wire::MAX_PACKET_SIZE;
 use cedar::fused::{Datagrams, Udp};
@@ -112,7 +113,7 @@ impl Datagrams for &UdpAcceleration {
         unsafe { BorrowedFd::borrow_raw((*(*self.udp).UdpSock).socket) }
     }
 
-    fn poll(&mut self, now: u64, each: &mut dyn FnMut(&[u8])) {
+    fn poll(&mut self, now: u64, each: &mut dyn FnMut(Frames<'_>)) {
         if let Some(rust) = &mut *self.rust.borrow_mut() {
             // SAFETY: as `of` demands. What others have learned for it, it learns here.
             unsafe {
@@ -145,7 +146,8 @@ impl Datagrams for &UdpAcceleration {
                     break;
                 }
                 if (*received).Size as usize <= MAX_PACKET_SIZE {
-                    each(memory::view((*received).Buf.cast(), (*received).Size));
+                    let frame = memory::view((*received).Buf.cast(), (*received).Size);
+                    each(Frames::new(frame, &[Span::new(0, frame.len())]));
                 }
                 block::free(received);
             }
