@@ -23,7 +23,7 @@ use rustix::net::sockopt::{ip_mtu, ipv6_mtu};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::BorrowedFd;
-use sys::{MESSAGES_MAX, RECEIVED_MAX};
+use sys::{Headers, MESSAGES_MAX, RECEIVED_MAX};
 
 /// Most datagrams of a run: the kernel's limit (UDP_MAX_SEGMENTS of old).
 const RUN_DATAGRAMS_MAX: usize = 64;
@@ -194,6 +194,7 @@ pub fn path_mtu(from: IpAddr, to: SocketAddr) -> Option<usize> {
 pub struct Inbox {
     buffers: Box<[[u8; UDP_ACCELERATION_TMP_BUF_SIZE]]>,
     sources: [(usize, SocketAddr); RECEIVED_MAX],
+    headers: Box<Headers>,
     count: usize,
 }
 
@@ -212,7 +213,7 @@ impl Inbox {
     pub fn new() -> Self {
         let nowhere = (0, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
         let buffers = vec![[0; UDP_ACCELERATION_TMP_BUF_SIZE]; RECEIVED_MAX].into();
-        Self { buffers, sources: [nowhere; RECEIVED_MAX], count: 0 }
+        Self { buffers, sources: [nowhere; RECEIVED_MAX], headers: Headers::new(), count: 0 }
     }
 
     /// Receives what is there now, in the place of what was in it, and returns how many datagrams that are.
@@ -221,7 +222,7 @@ impl Inbox {
     ///
     /// The system's; nothing being there is none of them.
     pub fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
-        self.count = match sys::receive_many(socket, &mut self.buffers, &mut self.sources) {
+        self.count = match self.headers.receive_many(socket, &mut self.buffers, &mut self.sources) {
             Ok(count) => count,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => 0,
             Err(error) => {

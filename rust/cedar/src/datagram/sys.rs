@@ -72,46 +72,69 @@ pub(super) fn send_many(socket: BorrowedFd<'_>, messages: &[Message<'_>], to: So
     number(sent)
 }
 
-/// Receives datagrams, each into one of `buffers`, and notes its size and source in the place of the same number. Returns
-/// how many came. A datagram that is longer than its buffer is cut; one from a source that is no address is given size 0.
-pub(super) fn receive_many<const SIZE: usize>(
-    socket: BorrowedFd<'_>,
-    buffers: &mut [[u8; SIZE]],
-    sources: &mut [(usize, SocketAddr)],
-) -> io::Result<usize> {
-    // SAFETY: as above.
-    let (mut headers, mut vectors, mut addresses): (
-        [mmsghdr; RECEIVED_MAX],
-        [iovec; RECEIVED_MAX],
-        [sockaddr_storage; RECEIVED_MAX],
-    ) = unsafe { mem::zeroed() };
-    let mut count = 0;
-    let room = buffers.iter_mut().zip(sources.iter());
-    for ((header, (buffer, _)), (vector, address)) in
-        headers.iter_mut().zip(room).zip(vectors.iter_mut().zip(&mut addresses))
-    {
-        *vector = iovec { iov_base: buffer.as_mut_ptr().cast::<c_void>(), iov_len: SIZE };
-        let header = &mut header.msg_hdr;
-        header.msg_name = (&raw mut *address).cast();
-        header.msg_namelen = size_of::<sockaddr_storage>() as socklen_t;
-        header.msg_iov = vector;
-        header.msg_iovlen = 1;
-        count += 1;
+/// What one receiving call tells the kernel, and it tells back. Kept from call to call: it is 27 KB, and to make it anew
+/// would be to zero it.
+pub(super) struct Headers {
+    messages: [mmsghdr; RECEIVED_MAX],
+    vectors: [iovec; RECEIVED_MAX],
+    addresses: [sockaddr_storage; RECEIVED_MAX],
+}
+
+// SAFETY: its pointers are set before each call, which borrows it and what they point to, and never followed by Rust.
+unsafe impl Send for Headers {}
+
+impl std::fmt::Debug for Headers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Headers").finish_non_exhaustive()
     }
-    // SAFETY: the first `count` headers point to arrays and to the caller's buffers, which are borrowed mutably until the
-    // call returns; without a timeout the last argument is null.
-    let received = unsafe {
-        let flags = libc::MSG_DONTWAIT;
-        libc::recvmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, flags, ptr::null_mut())
-    };
-    let received = number(received)?;
-    for ((header, address), place) in headers.iter().zip(&addresses).zip(sources).take(received) {
-        *place = match from_c(address) {
-            Some(source) => (usize::try_from(header.msg_len).unwrap_or(SIZE).min(SIZE), source),
-            None => (0, place.1),
+}
+
+impl Headers {
+    pub(super) fn new() -> Box<Self> {
+        // SAFETY: all of it is plain C data, for which zeros are values.
+        unsafe { Box::<Self>::new_zeroed().assume_init() }
+    }
+
+    /// Receives datagrams, each into one of `buffers`, and notes its size and source in the place of the same number.
+    /// Returns how many came. A datagram that is longer than its buffer is cut; one from a source that is no address is
+    /// given size 0.
+    pub(super) fn receive_many<const SIZE: usize>(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        buffers: &mut [[u8; SIZE]],
+        sources: &mut [(usize, SocketAddr)],
+    ) -> io::Result<usize> {
+        let Self { messages, vectors, addresses } = self;
+        let mut count = 0;
+        let room = buffers.iter_mut().zip(sources.iter());
+        for ((message, (buffer, _)), (vector, address)) in
+            messages.iter_mut().zip(room).zip(vectors.iter_mut().zip(addresses.iter_mut()))
+        {
+            *vector = iovec { iov_base: buffer.as_mut_ptr().cast::<c_void>(), iov_len: SIZE };
+            let header = &mut message.msg_hdr;
+            header.msg_name = (&raw mut *address).cast();
+            header.msg_namelen = size_of::<sockaddr_storage>() as socklen_t;
+            header.msg_iov = vector;
+            header.msg_iovlen = 1;
+            count += 1;
+        }
+        // SAFETY: the first `count` headers point to arrays and to the caller's buffers, which are borrowed mutably until
+        // the call returns; without a timeout the last argument is null.
+        let received = unsafe {
+            let flags = libc::MSG_DONTWAIT;
+            libc::recvmmsg(socket.as_raw_fd(), messages.as_mut_ptr(), count, flags, ptr::null_mut())
         };
+        let received = number(received)?;
+        for ((message, address), place) in messages.iter().zip(addresses.iter()).zip(sources).take(received) {
+            // Without a name the one of an earlier call is still there.
+            let is_named = message.msg_hdr.msg_namelen != 0;
+            *place = match from_c(address).filter(|_| is_named) {
+                Some(source) => (usize::try_from(message.msg_len).unwrap_or(SIZE).min(SIZE), source),
+                None => (0, place.1),
+            };
+        }
+        Ok(received)
     }
-    Ok(received)
 }
 
 fn number(result: c_int) -> io::Result<usize> {
