@@ -12,7 +12,7 @@
 //!   test-programs          what the tests end to end run
 //!   header                 the generated files that are committed, anew
 //!   fmt                    all of the source, formatted
-//!   ci                     what CI runs: formatting, lints, tests
+//!   lint                   formatting and lints; CI runs them and the tests
 //!
 //! Rust and C are built by cargo (zig/build/cargo.sh), from the source that vendor/fetch brings.
 
@@ -57,6 +57,15 @@ pub fn build(b: *std.Build) void {
     b.step("bench", "Run the micro-benchmarks: ./zigw build bench -- new_block").dependOn(&bench.step);
 
     const zig_test = b.addRunArtifact(client.tests(b));
+    const sources = b.addSystemCommand(&.{"vendor/fetch"});
+    sources.setCwd(b.path("."));
+    sources.has_side_effects = true;
+    const fetch = b.step("fetch", "Fetch the C sources, unless they are there");
+    fetch.dependOn(&sources.step);
+
+    const test_compile = cargo(b, "test", &.{ "--workspace", "--no-run" });
+    test_compile.step.dependOn(fetch);
+    b.step("test-compile", "Compile the tests").dependOn(&test_compile.step);
     const rust_test = cargo(b, "test", &.{ "--workspace", "--no-fail-fast" });
     // Random frames each way through framing in C and in Rust: ten million both ways; without this it is a million each.
     rust_test.setEnvironmentVariable("CUTOVER_TEST_FRAMES", "5000000");
@@ -95,9 +104,9 @@ pub fn build(b: *std.Build) void {
     const zig_format = b.addFmt(.{ .paths = b.pathList(zig_files), .check = true });
     const rust_format = cargo(b, "fmt", &.{ "--all", "--check" });
     const lints = cargo(b, "clippy", &.{ "--workspace", "--all-targets", "--", "-D", "warnings" });
-    lints.step.dependOn(test_programs);
-    const ci = b.step("ci", "Run what CI runs: formatting, lints, tests");
-    for ([_]*Step{ &zig_format.step, &rust_format.step, &lints.step, run_tests }) |step| ci.dependOn(step);
+    lints.step.dependOn(fetch);
+    const lint = b.step("lint", "Check formatting and lints");
+    for ([_]*Step{ &zig_format.step, &rust_format.step, &lints.step }) |step| lint.dependOn(step);
 }
 
 /// A program below the install prefix, run with the terminal as it is, after `needs`.
