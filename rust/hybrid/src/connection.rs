@@ -19,8 +19,42 @@ pub struct Connection {
     settings: Settings,
     /// What the pointers of `settings` point to.
     _texts: Vec<CString>,
-    /// Why the server's certificate was refused last.
-    refusal: Mutex<Option<String>>,
+    said: Mutex<Said>,
+}
+
+/// What was said of the server's certificate last, for the explanation of the C's error about it.
+#[derive(Default)]
+struct Said {
+    /// Why it was refused.
+    refusal: Option<String>,
+    /// It was accepted.
+    is_accepted: bool,
+    /// How often in a row the C has taken an accepted certificate for a refused one.
+    misread: u32,
+}
+
+impl Said {
+    /// What an error means. `ClientCheckServerCert` (Cedar/Protocol.c) waits for its thread's `UserSelected` and then reads
+    /// `Ok`, which the compiler may have the thread store in the other order: then "yes" is read as "no". So an error of
+    /// the certificate after "yes" is worth another attempt, but not for ever: a redirection to another server, whose
+    /// certificate is not asked about here, ends in the same error.
+    fn explain(&mut self, code: ExitCode, sentence: String) -> (ExitCode, String) {
+        const MISREAD_MAX: u32 = 3;
+        let Self { refusal, is_accepted, misread } = self;
+        let was_accepted = std::mem::take(is_accepted);
+        if code != ExitCode::Certificate {
+            *misread = 0;
+            return (code, sentence);
+        }
+        match refusal.take() {
+            Some(refusal) => (code, refusal),
+            None if was_accepted && *misread < MISREAD_MAX => {
+                *misread += 1;
+                (ExitCode::Lost, "the answer about the server's certificate was misread".to_owned())
+            }
+            None => (code, sentence),
+        }
+    }
 }
 
 /// How the user logs in. The numbers are CLIENT_AUTHTYPE_* of Cedar/Cedar.h.
@@ -129,7 +163,7 @@ impl Connection {
             reconnect_ms_max: milliseconds(reconnect.max),
         };
         let source = source.clone();
-        Ok(Connection { source, config, settings, _texts: texts.into(), refusal: Mutex::new(None) })
+        Ok(Connection { source, config, settings, _texts: texts.into(), said: Mutex::default() })
     }
 
     /// The server as `host:port`, with brackets around an IPv6 address.
@@ -301,11 +335,10 @@ pub unsafe extern "C" fn cutover_connection_verify(connection: &Connection, ssl:
     guarded(|| {
         // SAFETY: the caller's.
         let verdict = unsafe { verify::verify(&connection.config, ssl.cast()) };
-        verdict.map_err(|reason| {
-            let text = format!("{}: {reason}", connection.server());
-            *connection.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.clone());
-            failed(Status::NotPermitted, text)
-        })
+        let refusal = verdict.err().map(|reason| format!("{}: {reason}", connection.server()));
+        let mut said = connection.said.lock().unwrap_or_else(PoisonError::into_inner);
+        (said.is_accepted, said.refusal) = (refusal.is_none(), refusal.clone());
+        refusal.map_or(Ok(()), |text| Err(failed(Status::NotPermitted, text)))
     })
 }
 
@@ -319,12 +352,32 @@ pub extern "C" fn cutover_connection_explain(connection: &Connection, error: u32
         let subject =
             Subject { server: &server, hub: &config.hub, user: &config.auth.user, interface: &config.interface.name };
         let (code, sentence) = cedar_error::explain(error, subject);
-        let refusal = match code {
-            ExitCode::Certificate => connection.refusal.lock().unwrap_or_else(PoisonError::into_inner).take(),
-            _ => None,
-        };
-        failed(Status::Io, refusal.unwrap_or(sentence));
+        let (code, text) = connection.said.lock().unwrap_or_else(PoisonError::into_inner).explain(code, sentence);
+        failed(Status::Io, text);
         code
     })
     .number()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_was_accepted_is_worth_another_attempt() {
+        let explain = |said: &mut Said, code| said.explain(code, "as the C says".to_owned());
+        let accepted = |said: &mut Said| {
+            said.is_accepted = true;
+            explain(said, ExitCode::Certificate).0
+        };
+        let mut said = Said { refusal: Some("not the pin".to_owned()), ..Said::default() };
+        assert_eq!(explain(&mut said, ExitCode::Certificate), (ExitCode::Certificate, "not the pin".to_owned()));
+        assert_eq!(explain(&mut said, ExitCode::Certificate).0, ExitCode::Certificate, "nobody was asked");
+        assert_eq!([(); 4].map(|()| accepted(&mut said)), {
+            use ExitCode::{Certificate, Lost};
+            [Lost, Lost, Lost, Certificate]
+        });
+        assert_eq!(explain(&mut said, ExitCode::Busy), (ExitCode::Busy, "as the C says".to_owned()));
+        assert_eq!(accepted(&mut said), ExitCode::Lost, "others between count anew");
+    }
 }
