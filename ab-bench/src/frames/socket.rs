@@ -68,6 +68,25 @@ impl PacketSocket {
             Err(errno) => Err(errno.into()),
         }
     }
+
+    /// Frames that this socket's buffer had no room for since the last time it was asked.
+    pub fn take_dropped(&self) -> io::Result<u32> {
+        // SAFETY: tpacket_stats is plain data, for which all zeros is a value.
+        let mut counts: libc::tpacket_stats = unsafe { mem::zeroed() };
+        let mut length = mem::size_of_val(&counts) as libc::socklen_t;
+        // SAFETY: the pointers are those of `counts` and of its length, which outlive the call.
+        let result = unsafe {
+            libc::getsockopt(
+                self.fd.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_STATISTICS,
+                (&raw mut counts).cast(),
+                &raw mut length,
+            )
+        };
+        Errno::result(result)?;
+        Ok(counts.tp_drops)
+    }
 }
 
 fn address_of(interface: &str) -> io::Result<MacAddress> {

@@ -9,8 +9,19 @@ use super::{Event, EventKind, Outage, Sample, Trend};
 use crate::frames::{Checker, Direction};
 use crate::proxy::ProxyCounts;
 
+/// Silences that are this near to an unexplained loss are named beside it.
+const NEAR: Duration = Duration::from_secs(5);
 /// How many numbers of unexplained losses a report lists; all are counted.
 const LISTED: usize = 32;
+
+/// A time in which no frame came, since the first was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Silence {
+    /// When the last frame before it came.
+    pub from: Duration,
+    /// When the next one came.
+    pub to: Duration,
+}
 
 /// One way's frames.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,6 +42,10 @@ pub struct WayReport {
     pub lost_without_reason: u64,
     /// The first of those: number, and when it was sent.
     pub unexplained: Vec<(u32, Duration)>,
+    /// Frames that came out of the tunnel and for which the receiver's own socket had no room: lost by the soak itself.
+    pub dropped_by_receiver: u64,
+    /// The times in which no frame came for a second or longer, for whatever reason.
+    pub silences: Vec<Silence>,
     /// Copies beyond the first.
     pub duplicated: u64,
     /// Came after one with a higher number.
@@ -99,7 +114,16 @@ impl SoakReport {
             }
             if way.lost_without_reason != 0 {
                 let (count, list) = (way.lost_without_reason, &way.unexplained);
-                faults.push(format!("{name}: {count} lost without a reason: {list:?}"));
+                let dropped = way.dropped_by_receiver;
+                let mut fault =
+                    format!("{name}: {count} lost without a reason: {list:?}; {dropped} by the receiver's socket");
+                for (_, sent) in list.iter().take(1) {
+                    let near = |silence: &&Silence| silence.to + NEAR > *sent && silence.from < *sent + NEAR;
+                    for Silence { from, to } in way.silences.iter().filter(near) {
+                        fault += &format!("; no frame came from {from:.1?} to {to:.1?}");
+                    }
+                }
+                faults.push(fault);
             }
             if way.damaged != 0 {
                 faults.push(format!("{name}: {} damaged", way.damaged));
@@ -180,6 +204,8 @@ pub(super) fn way(
         lost_by_stall: 0,
         lost_without_reason: 0,
         unexplained: Vec::new(),
+        dropped_by_receiver: 0,
+        silences: Vec::new(),
         duplicated: counts.duplicated,
         reordered: counts.reordered,
         damaged: counts.damaged,

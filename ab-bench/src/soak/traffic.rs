@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::report::{self, WayReport};
+use super::report::{self, Silence, WayReport};
 use super::{Event, SoakOptions, WAYS};
 use crate::frames::{Checker, Direction, FRAME_SIZE_MAX, FramePlan, FrameSizes, PacketSocket, Pattern};
 use crate::lab::{LabError, SocketOpener};
@@ -20,6 +20,9 @@ const REOPEN: Duration = Duration::from_millis(20);
 const INTRODUCE: Duration = Duration::from_millis(500);
 /// Shorter frames do not hold their number, and cannot be told apart after a pause.
 const SIZES: (usize, usize) = (18, FRAME_SIZE_MAX);
+/// A receiver's pause that is worth a line in the report. 1024 frames, which the seams keep of those that come at once, are
+/// two seconds at the usual rate.
+const SILENCE: Duration = Duration::from_millis(1000);
 /// After a pause of this machine, so many frames are sent at once at most; the others are sent later.
 const BURST_MAX: u32 = 64;
 
@@ -27,7 +30,16 @@ const BURST_MAX: u32 = 64;
 pub(super) struct Way {
     shared: Arc<Shared>,
     sender: JoinHandle<()>,
-    receiver: JoinHandle<Checker>,
+    receiver: JoinHandle<Received>,
+}
+
+/// What a receiver has seen.
+struct Received {
+    checker: Checker,
+    /// Frames for which the receiver's own socket had no room.
+    dropped: u64,
+    /// In order.
+    silences: Vec<Silence>,
 }
 
 /// What the threads of one way and the driver share.
@@ -106,9 +118,11 @@ impl Traffic {
             way.shared.stop.store(true, Ordering::Relaxed);
             let Way { shared, sender, receiver } = way;
             sender.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            let checker = receiver.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let received = receiver.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let ticks = shared.ticks.lock().unwrap_or_else(PoisonError::into_inner);
-            report::way(direction, shared.sent.load(Ordering::Relaxed), &checker, &ticks, events)
+            let counted =
+                report::way(direction, shared.sent.load(Ordering::Relaxed), &received.checker, &ticks, events);
+            WayReport { dropped_by_receiver: received.dropped, silences: received.silences, ..counted }
         });
         reports.collect()
     }
@@ -178,23 +192,33 @@ impl Shared {
         }
     }
 
-    fn receive(&self, open: &SocketOpener, mut checker: Checker) -> Checker {
+    fn receive(&self, open: &SocketOpener, checker: Checker) -> Received {
+        let mut received = Received { checker, dropped: 0, silences: Vec::new() };
         let mut socket: Option<PacketSocket> = None;
         let mut buffer = vec![0; 2 * FRAME_SIZE_MAX];
+        let mut last = self.started.elapsed();
         while !self.stop.load(Ordering::Relaxed) {
-            let received = attempt(&mut socket, open, |socket| socket.receive(&mut buffer));
-            match received {
+            match attempt(&mut socket, open, |socket| socket.receive(&mut buffer)) {
                 Some(Some(length)) => {
-                    checker.accept(&buffer[..length.min(buffer.len())]);
-                    let report = checker.report();
+                    let now = self.started.elapsed();
+                    if now - last >= SILENCE {
+                        received.silences.push(Silence { from: last, to: now });
+                    }
+                    last = now;
+                    received.checker.accept(&buffer[..length.min(buffer.len())]);
+                    let report = received.checker.report();
                     self.received.store(u32::try_from(report.received).unwrap_or(u32::MAX), Ordering::Relaxed);
-                    self.newest.store(checker.highest().map_or(0, |number| number + 1), Ordering::Release);
+                    self.newest.store(received.checker.highest().map_or(0, |number| number + 1), Ordering::Release);
                 }
-                Some(None) => {}
+                Some(None) => {
+                    // Asked when there is time; the kernel counts from one question to the next.
+                    let dropped = attempt(&mut socket, open, PacketSocket::take_dropped).unwrap_or(0);
+                    received.dropped += u64::from(dropped);
+                }
                 None => thread::sleep(REOPEN),
             }
         }
-        checker
+        received
     }
 }
 
