@@ -70,7 +70,7 @@ pub struct Mix {
 impl std::str::FromStr for Mix {
     type Err = String;
 
-    /// `framing=rust,session=c`, whose name is made of what runs on Rust (`framing`), or `NAME:framing=rust,…`.
+    /// `framing=rust,session=c`, whose name is made of what is not on C (`framing`), or `NAME:framing=rust,…`.
     /// What is not named stays on C; `*=rust` before the others turns that round.
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, modes) = match text.split_once(':') {
@@ -78,9 +78,9 @@ impl std::str::FromStr for Mix {
             None => (None, text),
         };
         let pairs: Option<Vec<(&str, &str)>> = modes.split(',').map(|pair| pair.split_once('=')).collect();
-        let pairs = pairs.ok_or("want [NAME:]SWAP=c|rust,…, for example framing=rust,adapter=rust")?;
-        if let Some((swap, mode)) = pairs.iter().find(|(_, mode)| !matches!(*mode, "c" | "rust")) {
-            return Err(format!("`{swap}={mode}`: a contestant runs each swap on c or on rust"));
+        let pairs = pairs.ok_or("want [NAME:]SWAP=MODE,…, for example framing=rust,adapter=rust")?;
+        if let Some((swap, mode)) = pairs.iter().find(|(_, mode)| !is_mode(mode)) {
+            return Err(format!("`{swap}={mode}`: a mode is c, rust, shadow, rust@N% or shadow@N%"));
         }
         let base = pairs.iter().find(|(swap, _)| *swap == "*").map_or("c", |(_, mode)| mode);
         let others: Vec<&str> =
@@ -93,6 +93,17 @@ impl std::str::FromStr for Mix {
         };
         let modes = if modes.contains("*=") { modes.to_owned() } else { format!("*=c,{modes}") };
         Ok(Self { name: name.unwrap_or(default_name), modes })
+    }
+}
+
+/// Whether the client takes this as a mode: c, rust and shadow, the last two also with a share.
+fn is_mode(mode: &str) -> bool {
+    match mode.split_once('@') {
+        None => matches!(mode, "c" | "rust" | "shadow"),
+        Some((mode, share)) => {
+            let percent = share.strip_suffix('%').and_then(|percent| percent.parse::<u8>().ok());
+            matches!(mode, "rust" | "shadow") && percent.is_some_and(|percent| percent <= 100)
+        }
     }
 }
 
@@ -187,6 +198,10 @@ mod tests {
         );
         assert_eq!(mix("*=rust,tls=c"), of("rust-without-tls", "*=rust,tls=c"));
         assert_eq!(mix("mine:adapter=rust"), of("mine", "*=c,adapter=rust"));
+        assert_eq!(mix("new_block=shadow@1%"), of("new_block", "*=c,new_block=shadow@1%"));
+        for wrong in ["adapter", "adapter=zig", "new_block=shadow@101%", "new_block=shadow@1", "new_block=c@1%"] {
+            assert!(wrong.parse::<Mix>().is_err(), "{wrong}");
+        }
         assert!("framing".parse::<Mix>().is_err());
         assert!("framing=shadow".parse::<Mix>().unwrap_err().contains("c or on rust"));
         let all = contestants(&names(&["c"]), &programs(), &[mix("adapter=rust")], &["new_block"]).unwrap();

@@ -45,8 +45,9 @@ struct Arguments {
     /// boringtun, gotatun [default: c, rust; without --quick also c-dispatched, and official if installed]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     contestants: Vec<String>,
-    /// A contestant made of the Rust build: these groups or swaps on Rust, the others on C; `*=rust` first turns that round
-    #[arg(long = "mix", value_name = "[NAME:]SWAP=c|rust,…")]
+    /// A contestant made of the Rust build: these groups or swaps in these modes (c, rust, shadow, shadow@1%), the others on
+    /// C; `*=rust` first turns that round
+    #[arg(long = "mix", value_name = "[NAME:]SWAP=MODE,…")]
     mixes: Vec<Mix>,
     /// A contestant for every swap: that one alone on Rust
     #[arg(long)]
