@@ -12,7 +12,7 @@ pub mod pack;
 pub mod queue;
 pub mod session;
 pub mod socket_fifo;
-mod spare;
+pub(crate) mod spare;
 pub mod udp_accel;
 
 use softether_sys as sys;

@@ -3,7 +3,7 @@
 //! Ownership: `data` belongs to the block from here on; when compressing or expanding it is freed and the block
 //! owns a new buffer. The caller frees the block with `FreeBlock`. No locks are held or taken.
 
-use crate::memory;
+use crate::memory::{self, spare::Block};
 use cedar::framing::block::BlockMode;
 use cedar::framing::{Compressor, Decompressor};
 use crate::saved::{self, Saved};
@@ -96,14 +96,21 @@ unsafe fn shadow(data: *mut c_void, size: UINT, compress: c_int, control: Contro
         return switch::compare_results(&control.run(), &candidate);
     }
     // SAFETY: the caller's; the copy is made before C frees the original.
-    let copy = memory::malloc_copy(unsafe { memory::view(data, size) });
+    let input = unsafe { memory::view(data, size) };
+    // A block that keeps its data as it is gives it back at the end; one that converts it frees it.
+    let kept = (BlockMode::from_c(compress) == BlockMode::Keep).then(|| Block::holding(input));
+    let copy = kept.as_ref().map_or_else(|| memory::malloc_copy(input), Block::memory);
     let c = control.run();
     // SAFETY: the copy is given away.
     let candidate = unsafe { rust(copy, size, compress) };
     // SAFETY: both blocks are whole, and the candidate is seen by nobody else.
     unsafe {
         let verdict = compare(&*c, &*candidate);
-        memory::free((*candidate).Buf.cast());
+        let buffer = (*candidate).Buf.cast();
+        match kept {
+            Some(kept) => kept.give_back(buffer),
+            None => memory::free(buffer),
+        }
         memory::free(candidate.cast());
         verdict
     }

@@ -170,6 +170,7 @@ pub(crate) fn in_rust() -> Vec<(usize, usize, u64)> {
 ///
 /// Multiples of the golden ratio fall evenly at every length and do not beat with callers that come
 /// in bursts of a fixed size, as "each 100th call" would.
+#[inline]
 pub(crate) fn is_shadow_turn(index: usize, percent: u8) -> bool {
     if percent >= 100 {
         return true;

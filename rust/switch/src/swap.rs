@@ -307,8 +307,17 @@ impl Swap {
         match self.in_force.load(Relaxed) {
             C => Route::C,
             RUST => Route::Rust,
+            bits if self.passes_over(bits) => Route::C,
             bits => Route::Drawn(bits),
         }
+    }
+
+    /// Whether a share of shadow leaves this call to C, as it does most: the way there is to be short.
+    #[inline(always)]
+    fn passes_over(&self, bits: u16) -> bool {
+        let [mode, percent] = bits.to_le_bytes();
+        // A call that is to be timed has another bit in the mode's byte, and is drawn.
+        mode == Mode::Shadow as u8 && !counters::is_shadow_turn(self.info.index, percent)
     }
 
     /// Which side serves a call of a share, of shadow, or one that is to be timed (then true). `session` is asked only

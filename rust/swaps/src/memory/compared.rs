@@ -3,8 +3,8 @@
 //!
 //! 1. Before C runs, the plan of `mayaqua::fifo` says what the call will do, and the [`Ends`] of the unread bytes that count
 //!    are chosen by that: for a read those that are read and [`EDGE`] bytes behind them, for a write as many before those that
-//!    it appends. All of them count if the plan moves the bytes to another block, and in each [`WHOLE_EVERY`]th comparison of
-//!    a thread.
+//!    it appends. If the plan moves the bytes to another block, [`EDGE`] bytes at both ends and [`Strips`] of the others count.
+//!    In each [`WHOLE_EVERY`]th comparison of a thread all of them do.
 //! 2. The candidate gets a copy: all members, a block of the same size, and in it these bytes at their places. Elsewhere the
 //!    block holds anything, and nobody looks there.
 //! 3. C runs on the original, the candidate on the copy. Result, bytes read, all members, and these bytes are compared.
@@ -12,7 +12,9 @@
 //! A right candidate changes no other bytes, and where it moves them it moves those that count with them: so there is no
 //! false alarm, even where C moves bytes that the plan did not expect to move (C's users can set the size from which it does).
 
+pub use super::fifo::Strips;
 use super::fifo::{self, Ends};
+use super::spare::Block;
 use super::{queue, view};
 use mayaqua::fifo::{FIFO_REALLOC_MEM_SIZE, plan_read, plan_shrink, plan_write};
 use softether_sys::{FIFO, QUEUE, UINT};
@@ -29,20 +31,28 @@ pub const WHOLE_EVERY: u64 = 251;
 
 /// What a comparison of a write of `size` bytes takes of those that are unread before it.
 fn ends_of_write(fifo: &FIFO, size: u32, turn: u64) -> Ends {
+    if turn.is_multiple_of(WHOLE_EVERY) {
+        return Ends::WHOLE;
+    }
     let plan = plan_write(fifo.pos, fifo.size, fifo.memsize, size);
-    let moves = plan.is_ok_and(|plan| plan.memsize != fifo.memsize);
-    if moves || turn.is_multiple_of(WHOLE_EVERY) { Ends::WHOLE } else { Ends { front: 0, back: EDGE } }
+    match plan.is_ok_and(|plan| plan.memsize != fifo.memsize) {
+        true => Ends { front: EDGE, back: EDGE, strips: Strips::FromFirst },
+        false => Ends { front: 0, back: EDGE, strips: Strips::None },
+    }
 }
 
 /// What a comparison of a read of `size` bytes takes of those that are unread before it.
 fn ends_of_read(fifo: &FIFO, size: u32, turn: u64) -> Ends {
-    let is_fixed = fifo.fixed != 0;
-    let plan = plan_read(fifo.pos, fifo.size, is_fixed, size);
-    let moves = plan_shrink(plan.pos, plan.size, fifo.memsize, is_fixed, FIFO_REALLOC_MEM_SIZE).is_some();
-    if moves || turn.is_multiple_of(WHOLE_EVERY) {
+    if turn.is_multiple_of(WHOLE_EVERY) {
         return Ends::WHOLE;
     }
-    Ends { front: plan.read.saturating_add(EDGE), back: 0 }
+    let is_fixed = fifo.fixed != 0;
+    let plan = plan_read(fifo.pos, fifo.size, is_fixed, size);
+    let front = plan.read.saturating_add(EDGE);
+    match plan_shrink(plan.pos, plan.size, fifo.memsize, is_fixed, FIFO_REALLOC_MEM_SIZE) {
+        Some(_) => Ends { front, back: EDGE, strips: Strips::FromLast },
+        None => Ends { front, back: 0, strips: Strips::None },
+    }
 }
 
 /// What is compared once `touched` more bytes are behind the last.
@@ -96,15 +106,44 @@ pub unsafe fn read(
         (fifo::Copy::with_ends_of(&*f, ends), ends)
     };
     let c = control.run();
-    let mut bytes = vec![0; if p.is_null() { 0 } else { copy.as_mut().size.min(size) as usize }];
-    let target = if p.is_null() { ptr::null_mut() } else { bytes.as_mut_ptr().cast() };
-    let rust = candidate(copy.as_mut(), target);
+    let room = copy.as_mut().size.min(size);
+    let target = (!p.is_null()).then(|| Target::of(room));
+    let rust = candidate(copy.as_mut(), target.as_ref().map_or(ptr::null_mut(), Target::memory));
     compare_results(&c, &rust)?;
-    // SAFETY: C has just written its result to `p`.
-    compare_bytes(unsafe { view(p, if p.is_null() { 0 } else { c }) }, &bytes)?;
+    if let Some(target) = target {
+        // SAFETY: C has just written its result to `p`, and there is room for no more in the FIFO than in the target.
+        unsafe { compare_bytes(view(p, c), view(target.memory(), c.min(room))) }?;
+        target.give_back();
+    }
     let left = Ends { front: ends.front.saturating_sub(c), ..ends };
     // SAFETY: the caller's; both are whole.
     unsafe { fifo::compare_ends(&*f, copy.as_mut(), u32::MAX, left) }
+}
+
+/// Where a candidate reads to.
+struct Target(Block);
+
+impl Target {
+    /// What it holds before: bytes that are not read must not pass for bytes that are, and memory is kept from one comparison
+    /// to the next, in which traffic may be the same.
+    const UNREAD: u8 = 0xa5;
+
+    fn of(size: u32) -> Self {
+        let block = Block::of(size);
+        // SAFETY: the block has `size` bytes, and is nobody else's.
+        unsafe { block.memory().cast::<u8>().write_bytes(Self::UNREAD, size as usize) };
+        Self(block)
+    }
+
+    fn memory(&self) -> *mut c_void {
+        self.0.memory()
+    }
+
+    fn give_back(self) {
+        let memory = self.memory();
+        // SAFETY: the block's own memory; a candidate that is given a place to read to may not free it.
+        unsafe { self.0.give_back(memory) };
+    }
 }
 
 /// Compares an insertion: `control` appends an item to `q`, `candidate` to the queue it gets.

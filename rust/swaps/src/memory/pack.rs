@@ -25,9 +25,14 @@ impl<'a> Element<'a> {
 
     /// Its name.
     pub fn name(self) -> &'a [u8] {
+        until_nul(self.name_with_rest())
+    }
+
+    /// Its name, the NUL, and what is behind that in the array.
+    pub fn name_with_rest(self) -> &'a [u8] {
         let name = &self.0.name;
         // SAFETY: the bytes of the name, signed or not.
-        until_nul(unsafe { slice::from_raw_parts(name.as_ptr().cast(), name.len()) })
+        unsafe { slice::from_raw_parts(name.as_ptr().cast(), name.len()) }
     }
 
     /// Its type, if it is of that type.

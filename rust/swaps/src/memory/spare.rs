@@ -1,15 +1,16 @@
-//! Blocks for copies of FIFOs, kept by the thread from one copy to the next. What is in them is not kept.
+//! Memory for what a comparison needs (a copy of a FIFO, of a frame; a place to read to), kept by the thread from one comparison
+//! to the next. What is in it is not kept.
 //!
 //! A FIFO under load has a block of some hundred KB. For the C library a request of that size is no small matter (it first
 //! joins all small pieces that were freed), and costs the other requests of the client, too: in a profile of comparing it was
 //! a third of all.
 
-use super::{free, malloc};
+use super::{free, index, malloc};
 use softether_sys::{MEMTAG, MEMTAG_MAGIC};
 use std::cell::RefCell;
 use std::ffi::c_void;
 
-/// Blocks per thread: a comparison within a comparison needs another one.
+/// Blocks per thread: a comparison takes two, and one within it as many.
 const BLOCKS_MAX: usize = 4;
 
 /// Larger blocks are not kept, in bytes.
@@ -32,6 +33,14 @@ impl Block {
     pub fn of(size: u32) -> Self {
         let kept = BLOCKS.try_with(|blocks| blocks.borrow_mut().pop()).ok().flatten();
         kept.filter(|block| block.size >= size).unwrap_or_else(|| Self { memory: malloc(size), size })
+    }
+
+    /// A block that begins with these bytes.
+    pub fn holding(bytes: &[u8]) -> Self {
+        let block = Self::of(index(bytes.len()));
+        // SAFETY: it has room for them, and is nobody else's.
+        unsafe { block.memory.cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        block
     }
 
     /// Its memory, which whoever gets it may also free or have moved; [`Block::give_back`] says what became of it.
