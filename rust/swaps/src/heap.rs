@@ -105,9 +105,15 @@ family! {
         if (src.is_null() && src_size != 0) || (head.is_null() && head_size != 0) {
             return ptr::null_mut();
         }
-        // SAFETY: the caller's.
-        let parts = unsafe { [memory::view(head, head_size), memory::view(src, src_size)] };
-        memory::malloc_copy(&parts.concat())
+        let whole = memory::malloc(head_size.checked_add(src_size).expect("a block below 4 GiB"));
+        // SAFETY: the caller's; the new block has room for both.
+        unsafe {
+            let (head, src) = (memory::view(head, head_size), memory::view(src, src_size));
+            let at = whole.cast::<u8>();
+            at.copy_from_nonoverlapping(head.as_ptr(), head.len());
+            at.add(head.len()).copy_from_nonoverlapping(src.as_ptr(), src.len());
+        }
+        whole
     }
 
     /// Copies bytes that do not overlap (C: `Copy`, Mayaqua/Memory.c).
@@ -149,7 +155,10 @@ family! {
     /// Whether all bytes are zero (C: `IsZero`, Mayaqua/Memory.c). Null is.
     pure is_zero = IsZero(data: *mut c_void, size: UINT) -> bool_ {
         // SAFETY: the caller's.
-        unsafe { memory::view(data, size) }.iter().all(|byte| *byte == 0).into()
+        let (blocks, rest) = unsafe { memory::view(data, size) }.as_chunks::<64>();
+        // A block at a time, since a byte that may end the loop keeps the compiler from looking at several at once.
+        let is_zero = |block: &[u8; 64]| block.iter().fold(0, |any, byte| any | byte) == 0;
+        (blocks.iter().all(is_zero) && rest.iter().all(|byte| *byte == 0)).into()
     }
 
     /// The exclusive or of two strings of bytes; `dst` may be one of them (C: `XorData`, Mayaqua/Memory.c).

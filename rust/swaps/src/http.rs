@@ -14,6 +14,12 @@ use mayaqua::str::{en_safe_http_header_value_str, is_empty_str, str_cmpi, trim};
 use softether_sys as sys;
 use std::cmp::Ordering;
 
+/// Whether a text has what `EnSafeHttpHeaderValueStr` looks for. All of it is looked at, so that the compiler can take many
+/// bytes at once.
+fn may_change(text: &[u8]) -> bool {
+    text.iter().fold(false, |any, byte| any | matches!(byte, b'\r' | b'\n' | b'\\'))
+}
+
 shims! {
     /// Compares two values by name (C: `CompareHttpValue`, Mayaqua/HTTP.c).
     pure compare_http_value = CompareHttpValue(p1: ValueOf, p2: ValueOf) -> Sign {
@@ -75,7 +81,7 @@ shims! {
 
     /// Takes line ends out of a text, or overwrites them (C: `EnSafeHttpHeaderValueStr`, Mayaqua/Str.c).
     cloned en_safe_http_value = EnSafeHttpHeaderValueStr(str: InPlace, replace: Character) -> () {
-        if let Some(text) = str.text().filter(|text| text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | b'\\'))) {
+        if let Some(text) = str.text().filter(|text| may_change(text)) {
             str.put_text(en_safe_http_header_value_str(text, replace));
         }
     }

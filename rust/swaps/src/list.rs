@@ -136,7 +136,7 @@ family! {
 
     /// Whether an item is there (C: `IsInList`, Mayaqua/Memory.c).
     reads(0) is_in_list = IsInList(o: List, p: *mut c_void) -> bool_ {
-        (!p.is_null() && o.items().contains(&p)).into()
+        (!p.is_null() && has(o.items(), |item| item == p)).into()
     }
 
     /// Puts an item in the place of another; whether that was there (C: `ReplaceListPointer`, Mayaqua/Memory.c). The list
@@ -394,8 +394,14 @@ impl List {
     /// The items are numbers.
     unsafe fn has_number(&self, i: u32) -> bool {
         // SAFETY: the caller's.
-        unsafe { self.number(i) }.is_some()
+        has(self.items(), |number| unsafe { number.cast::<UINT>().read() } == i)
     }
+}
+
+/// Whether one of the items is such a one, looked for four at a time.
+fn has(items: &[*mut c_void], is_such: impl Fn(*mut c_void) -> bool) -> bool {
+    let (fours, rest) = items.as_chunks::<4>();
+    fours.iter().any(|four| four.map(&is_such).contains(&true)) || rest.iter().any(|item| is_such(*item))
 }
 
 fn new(cmp: COMPARE, fast: bool) -> *mut LIST {

@@ -8,7 +8,7 @@ use crate::shims::pack::{Content, ElementOf, Name, NewPack, NewValue, PackOf, Re
 use crate::shims::place::{Output, Room, RoomOf};
 use crate::shims::role::{Data, Number, Number64, Text};
 use crate::shims::shims;
-use mayaqua::str::str_cmpi;
+use mayaqua::str::{str_cmpi, str_cmpi_unmeasured};
 use softether_sys as sys;
 use std::ffi::{c_char, c_void};
 
@@ -64,7 +64,10 @@ macro_rules! get_data {
 shims! {
     /// Compares two elements by name (C: `ComparePackName`, Mayaqua/Pack.c).
     pure compare_pack_name = ComparePackName(p1: ElementOf, p2: ElementOf) -> Sign {
-        p1.zip(p2).map_or(std::cmp::Ordering::Equal, |(a, b)| str_cmpi(a.name(), b.name()))
+        p1.zip(p2).map_or(std::cmp::Ordering::Equal, |(a, b)| {
+            let [a, b] = [a, b].map(|element| element.name_with_rest().iter().copied());
+            str_cmpi_unmeasured(a, b)
+        })
     }
 
     /// The element of a name and type; `INFINITE`: of any type (C: `GetElement`, Mayaqua/Pack.c).

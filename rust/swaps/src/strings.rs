@@ -3,7 +3,7 @@
 use crate::memory::{index, ks_inc};
 use crate::shims::answer::{self, NewBuf, NewText, Sign};
 use crate::shims::place::{Buffer, Given, InPlace, Output, Room};
-use crate::shims::role::{Bytes, Character, Data, Flag, Number, Number64, Text};
+use crate::shims::role::{Beginning, Bytes, Character, Data, Flag, Number, Number64, Text, Unmeasured};
 use crate::shims::shims;
 use mayaqua::str;
 use softether_sys as sys;
@@ -11,7 +11,11 @@ use std::cmp::Ordering;
 use std::ffi::{c_char, c_uchar};
 
 /// Compares two strings by `compare`; null comes behind every string (C: the beginnings of `StrCmp` and `StrCmpi`).
-fn nulls_last(a: Option<&[u8]>, b: Option<&[u8]>, compare: impl Fn(&[u8], &[u8]) -> Ordering) -> Ordering {
+fn nulls_last<'a>(
+    a: Option<Beginning<'a>>,
+    b: Option<Beginning<'a>>,
+    compare: impl Fn(Beginning<'a>, Beginning<'a>) -> Ordering,
+) -> Ordering {
     match (a, b) {
         (Some(a), Some(b)) => compare(a, b),
         (a, b) => b.is_some().cmp(&a.is_some()),
@@ -99,13 +103,13 @@ shims! {
     }
 
     /// Compares two strings (C: `StrCmp`, Mayaqua/Str.c).
-    pure str_cmp = StrCmp(str1: Text, str2: Text) -> Sign {
-        nulls_last(str1, str2, str::str_cmp)
+    pure str_cmp = StrCmp(str1: Unmeasured, str2: Unmeasured) -> Sign {
+        nulls_last(str1, str2, Beginning::str_cmp)
     }
 
     /// Compares two strings without regard to case (C: `StrCmpi`, Mayaqua/Str.c).
-    pure str_cmpi = StrCmpi(str1: Text, str2: Text) -> Sign {
-        nulls_last(str1, str2, str::str_cmpi)
+    pure str_cmpi = StrCmpi(str1: Unmeasured, str2: Unmeasured) -> Sign {
+        nulls_last(str1, str2, |one, other| str::str_cmpi_unmeasured(one.bytes(), other.bytes()))
     }
 
     /// Whether a string begins with another, but for case (C: `StartWith`, Mayaqua/Str.c).

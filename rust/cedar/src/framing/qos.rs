@@ -4,6 +4,7 @@
 ///
 /// That is an IPv4 packet with a type of service other than 0 and 8, or a short ICMPv4 packet. VLAN tags are not
 /// looked behind, and IPv4 options are not minded, as in the C.
+#[inline]
 #[must_use]
 pub fn is_priority_highest_packet_for_qos(frame: &[u8]) -> bool {
     const ICMPV4: u8 = 0x01;
@@ -11,8 +12,7 @@ pub fn is_priority_highest_packet_for_qos(frame: &[u8]) -> bool {
         return false;
     };
     let marked = !matches!(type_of_service, 0x00 | 0x08);
-    let short_icmp = (34..=128).contains(&frame.len()) && frame.get(23) == Some(&ICMPV4);
-    marked || short_icmp
+    marked || (34..=128).contains(&frame.len()) && frame.get(23) == Some(&ICMPV4)
 }
 
 #[cfg(test)]

@@ -96,6 +96,18 @@ pub fn str_cmp(a: &[u8], b: &[u8]) -> Ordering {
     a.cmp(b)
 }
 
+/// As [`str_cmpi`], of strings that nobody has measured: their bytes up to the NUL or further, of which no more are taken than
+/// are needed.
+pub fn str_cmpi_unmeasured(a: impl IntoIterator<Item = u8>, b: impl IntoIterator<Item = u8>) -> Ordering {
+    for (a, b) in a.into_iter().zip(b) {
+        let order = to_upper(a).cast_signed().cmp(&to_upper(b).cast_signed());
+        if order.is_ne() || a == 0 {
+            return order;
+        }
+    }
+    Ordering::Equal
+}
+
 /// Compares without regard to the case of ASCII letters (C: `StrCmpi`, Mayaqua/Str.c).
 ///
 /// Bytes compare as signed, which is what `char` is in SoftEther's builds: those from 0x80 come first, before

@@ -172,7 +172,9 @@ impl<'a> Place<'a> {
             0 => 0,
             fit => units.len().min(fit - 1),
         };
-        self.put(units[..fit].iter().chain(&[0]).flat_map(|unit| unit.to_ne_bytes()).collect::<Vec<u8>>());
+        let mut bytes = Vec::with_capacity((fit + 1) * size_of::<softether_sys::wchar_t>());
+        units[..fit].iter().chain(&[0]).for_each(|unit| bytes.extend_from_slice(&unit.to_ne_bytes()));
+        self.put(bytes);
     }
 
     /// Writes behind the string in the block.

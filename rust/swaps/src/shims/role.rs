@@ -3,9 +3,11 @@
 use super::draw::Draw;
 use crate::saved::{self, Saved};
 use softether_sys::{UINT, bool_};
+use std::cmp::Ordering;
 use std::ffi::{CStr, c_char, c_void};
 use std::hash::Hash;
 use std::marker::PhantomData;
+use std::ptr::NonNull;
 use switch::Verdict;
 
 /// What a parameter is.
@@ -224,6 +226,54 @@ impl Role for Text {
         let text =
             draw.pick(&EDGES.map(|edge| edge.map(|edge| edge.to_bytes().to_vec())), |draw| Some(random_text(draw)));
         text.map_or(std::ptr::null_mut(), |text| draw.text(&text).cast())
+    }
+
+    saved_as_text!();
+}
+
+/// A string that is read no further than is needed, and so never measured. It may be null.
+#[derive(Debug)]
+pub struct Unmeasured;
+
+/// Where such a string begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning<'a>(NonNull<c_char>, PhantomData<&'a CStr>);
+
+impl<'a> Beginning<'a> {
+    /// As the C library's `strcmp`.
+    pub fn str_cmp(self, other: Beginning<'_>) -> Ordering {
+        unsafe extern "C" {
+            fn strcmp(one: *const c_char, other: *const c_char) -> std::ffi::c_int;
+        }
+        // SAFETY: both are strings with their NULs.
+        unsafe { strcmp(self.0.as_ptr(), other.0.as_ptr()) }.cmp(&0)
+    }
+
+    /// Its bytes, the NUL last.
+    pub fn bytes(self) -> impl Iterator<Item = u8> + use<'a> {
+        let mut next = Some(self.0);
+        std::iter::from_fn(move || {
+            let at = next?;
+            // SAFETY: a byte of the string, whose NUL is the last one.
+            let byte = unsafe { at.read() };
+            // SAFETY: as above: what is no NUL has another byte behind it.
+            next = (byte != 0).then(|| unsafe { at.add(1) });
+            Some(byte.cast_unsigned())
+        })
+    }
+}
+
+impl Role for Unmeasured {
+    type C = *mut c_char;
+    type Raw = *mut c_char;
+    type View<'a> = Option<Beginning<'a>>;
+
+    unsafe fn view<'a>(raw: *mut c_char) -> Option<Beginning<'a>> {
+        NonNull::new(raw).map(|raw| Beginning(raw, PhantomData))
+    }
+
+    fn draw(draw: &mut Draw) -> *mut c_char {
+        Text::draw(draw)
     }
 
     saved_as_text!();
