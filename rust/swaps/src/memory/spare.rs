@@ -48,20 +48,21 @@ impl Block {
         self.memory
     }
 
-    /// Keeps the block, if `memory` is still its memory. Any other is freed instead, as all that is no whole block: what was
-    /// freed already ends the process here, as it would without this file.
+    /// Keeps what has become of the block: `memory`, which may have moved and have another size. What is no whole block any
+    /// more is freed, and if it was freed already that ends the process here, as it would without this file.
     ///
     /// # Safety
     /// `memory` is Mayaqua memory, or null, and used no more.
     pub unsafe fn give_back(self, memory: *mut c_void) {
-        let given = std::mem::ManuallyDrop::new(self).memory;
+        // Whose memory this was, `memory` is what came of it.
+        std::mem::forget(self);
         let tag = memory.cast::<MEMTAG>().wrapping_sub(1);
         // SAFETY: in front of Mayaqua memory is its tag.
-        if memory != given || unsafe { (*tag).Magic } != MEMTAG_MAGIC {
+        if memory.is_null() || unsafe { (*tag).Magic } != MEMTAG_MAGIC {
             // SAFETY: the caller's.
             return unsafe { free(memory) };
         }
-        // SAFETY: as above. A block of another size may have come to lie where ours did.
+        // SAFETY: as above.
         let block = Self { memory, size: unsafe { (*tag).Size } };
         if block.size > BLOCK_SIZE_MAX {
             return;
