@@ -80,5 +80,8 @@ fn five_per_cent_more_cpu_is_found() {
 fn between_c_and_c_nothing_is_found() {
     let (report, printed) = twins("c", ["cutover-c"; 2], &[]);
     let verdicts = verdicts(&report);
-    assert!(verdicts.len() == 3 && verdicts.iter().all(|verdict| *verdict == Verdict::NoDifference), "{printed}");
+    assert_eq!(verdicts.len(), 3, "{printed}");
+    // In one of twenty rows the first contestant differs from itself by chance, and the row is void.
+    let is_nothing = |verdict: &Verdict| matches!(verdict, Verdict::NoDifference | Verdict::Void);
+    assert!(verdicts.iter().all(is_nothing) && verdicts.contains(&Verdict::NoDifference), "{printed}");
 }
