@@ -32,7 +32,7 @@ fn mistakes_are_said_in_one_line() {
         (&["--metrics", "speed"], "no such metric: there are cpu_s_per_gb"),
         (&["--contestants", "official", "--sweep", "connections=33"], "a number from 1 to 32"),
         (&["--contestants", "official", "--sweep", "speed=9"], "unknown key `speed`"),
-        (&["--contestants", "official", "--mix", "framing=shadow"], "c or on rust"),
+        (&["--contestants", "official", "--mix", "framing=zig"], "a mode is c, rust, shadow"),
         (&["--contestants", "official", "--plant", "rust=burn"], "is not compared"),
         (&["--contestants", "official", "--seconds", "0"], "0 is not in 1..=600"),
         (&["--resume", "/nowhere"], "cannot go on with /nowhere/report.json"),

@@ -203,7 +203,7 @@ mod tests {
             assert!(wrong.parse::<Mix>().is_err(), "{wrong}");
         }
         assert!("framing".parse::<Mix>().is_err());
-        assert!("framing=shadow".parse::<Mix>().unwrap_err().contains("c or on rust"));
+        assert!("framing=zig".parse::<Mix>().unwrap_err().contains("a mode is c, rust, shadow"));
         let all = contestants(&names(&["c"]), &programs(), &[mix("adapter=rust")], &["new_block"]).unwrap();
         assert_eq!(all[1].swaps.as_deref(), Some("*=c,adapter=rust"));
         assert_eq!((&all[2].name[..], all[2].swaps.as_deref()), ("new_block", Some("*=c,new_block=rust")));
