@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use swaps::compared::{self, EDGE, Strips, WHOLE_EVERY};
+use swaps::compared::{self, EDGE, WHOLE_EVERY};
 use switch::{Contract, Control, Info, MAX_SWAPS, Setting, Source, Swap, dispatch};
 
 #[path = "differential/support.rs"]
@@ -407,7 +407,7 @@ const WRONG_MOVES: [(&str, WrongMove); 5] = [
     ("all but the first", |f, _| *byte(f, 0) ^= 1),
     ("all but a page", |f, kept| {
         // SAFETY: bytes that waited.
-        unsafe { (byte(f, kept as isize / 2) as *mut u8).write_bytes(0xee, Strips::STRIDE) };
+        unsafe { (byte(f, kept as isize / 2) as *mut u8).write_bytes(0xee, 4096) };
     }),
 ];
 
@@ -441,6 +441,35 @@ fn a_wrong_move_of_the_bytes_is_found_by_the_call_that_makes_it() {
         assert!(unsafe { (*fifo.0).memsize } < before, "the FIFO did not shrink");
         assert!(found, "shrinking: {fault}");
     }
+}
+
+#[test]
+fn a_call_that_moves_the_bytes_is_compared_whole() {
+    let _alone = alone();
+    // Growing: more than the block has room for.
+    let mut bytes = vec![3_u8; 400_000];
+    let fifo = Used::holding(50_000);
+    until_the_whole_is_not_due(1);
+    let found = write(&fifo, Some(&mut bytes), 400_000, |f, p, size| {
+        right_write(f, p, size);
+        *byte(f, 20_000) ^= 1;
+    });
+    assert!(found, "a byte that growing damaged");
+    // Shrinking: mostly read.
+    let fifo = Used::holding(1_000_000);
+    // SAFETY: ours; null discards.
+    unsafe { swaps::read_fifo::c_ReadFifo(fifo.0, ptr::null_mut(), 3_900) };
+    until_the_whole_is_not_due(1);
+    // SAFETY: ours.
+    let before = unsafe { (*fifo.0).memsize };
+    let found = read(&fifo, FRAME, |f, p, size| {
+        let read = right_read(f, p, size);
+        *byte(f, f.size as isize / 2) ^= 1;
+        read
+    });
+    // SAFETY: ours.
+    assert!(unsafe { (*fifo.0).memsize } < before, "the FIFO did not shrink");
+    assert!(found, "a byte that shrinking damaged");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 //!
 //! 1. Before C runs, the plan of `mayaqua::fifo` says what the call will do, and the [`Ends`] of the unread bytes that count
 //!    are chosen by that: for a read those that are read and [`EDGE`] bytes behind them, for a write as many before those that
-//!    it appends. If the plan moves the bytes to another block, [`EDGE`] bytes at both ends and [`Strips`] of the others count.
-//!    In each [`WHOLE_EVERY`]th comparison of a thread all of them do.
+//!    it appends. All of them count if the plan moves the bytes to another block, and in each [`WHOLE_EVERY`]th comparison of
+//!    a thread.
 //! 2. The candidate gets a copy: all members, a block of the same size, and in it these bytes at their places. Elsewhere the
 //!    block holds anything, and nobody looks there.
 //! 3. C runs on the original, the candidate on the copy. Result, bytes read, all members, and these bytes are compared.
@@ -12,7 +12,6 @@
 //! A right candidate changes no other bytes, and where it moves them it moves those that count with them: so there is no
 //! false alarm, even where C moves bytes that the plan did not expect to move (C's users can set the size from which it does).
 
-pub use super::fifo::Strips;
 use super::fifo::{self, Ends};
 use super::spare::Block;
 use super::{queue, view};
@@ -31,28 +30,20 @@ pub const WHOLE_EVERY: u64 = 251;
 
 /// What a comparison of a write of `size` bytes takes of those that are unread before it.
 fn ends_of_write(fifo: &FIFO, size: u32, turn: u64) -> Ends {
-    if turn.is_multiple_of(WHOLE_EVERY) {
-        return Ends::WHOLE;
-    }
     let plan = plan_write(fifo.pos, fifo.size, fifo.memsize, size);
-    match plan.is_ok_and(|plan| plan.memsize != fifo.memsize) {
-        true => Ends { front: EDGE, back: EDGE, strips: Strips::FromFirst },
-        false => Ends { front: 0, back: EDGE, strips: Strips::None },
-    }
+    let moves = plan.is_ok_and(|plan| plan.memsize != fifo.memsize);
+    if moves || turn.is_multiple_of(WHOLE_EVERY) { Ends::WHOLE } else { Ends { front: 0, back: EDGE } }
 }
 
 /// What a comparison of a read of `size` bytes takes of those that are unread before it.
 fn ends_of_read(fifo: &FIFO, size: u32, turn: u64) -> Ends {
-    if turn.is_multiple_of(WHOLE_EVERY) {
-        return Ends::WHOLE;
-    }
     let is_fixed = fifo.fixed != 0;
     let plan = plan_read(fifo.pos, fifo.size, is_fixed, size);
-    let front = plan.read.saturating_add(EDGE);
-    match plan_shrink(plan.pos, plan.size, fifo.memsize, is_fixed, FIFO_REALLOC_MEM_SIZE) {
-        Some(_) => Ends { front, back: EDGE, strips: Strips::FromLast },
-        None => Ends { front, back: 0, strips: Strips::None },
+    let moves = plan_shrink(plan.pos, plan.size, fifo.memsize, is_fixed, FIFO_REALLOC_MEM_SIZE).is_some();
+    if moves || turn.is_multiple_of(WHOLE_EVERY) {
+        return Ends::WHOLE;
     }
+    Ends { front: plan.read.saturating_add(EDGE), back: 0 }
 }
 
 /// What is compared once `touched` more bytes are behind the last.

@@ -55,55 +55,24 @@ pub unsafe fn append(fifo: &mut FIFO, data: *const c_void, size: u32) {
     commit(fifo, size);
 }
 
-/// Which of a FIFO's unread bytes are copied and compared: so many from the first on, so many up to the last, and strips
-/// between them.
+/// Which of a FIFO's unread bytes are copied and compared: so many from the first on, and so many up to the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ends {
     /// Bytes from the first on.
     pub front: u32,
     /// Bytes up to the last.
     pub back: u32,
-    /// What of the rest.
-    pub strips: Strips,
-}
-
-/// [`Strips::WIDTH`] of each [`Strips::STRIDE`] bytes, so that what moves all bytes is seen to have moved them all to their
-/// places.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strips {
-    /// None.
-    None,
-    /// At places counted from the first byte on, which stay where they are while bytes are appended.
-    FromFirst,
-    /// At places counted from the last byte back, which stay where they are while bytes are taken.
-    FromLast,
-}
-
-impl Strips {
-    /// Bytes of a strip.
-    pub const WIDTH: usize = 64;
-    /// From the beginning of one to that of the next.
-    pub const STRIDE: usize = 4096;
-
-    /// Where they are among `count` bytes.
-    fn places(self, count: usize) -> impl Iterator<Item = Range<usize>> {
-        let strips = if self == Self::None { 0 } else { count.div_ceil(Self::STRIDE) };
-        (0..strips).map(move |number| {
-            let (near, far) = (number * Self::STRIDE, (number * Self::STRIDE + Self::WIDTH).min(count));
-            if self == Self::FromLast { count - far..count - near } else { near..far }
-        })
-    }
 }
 
 impl Ends {
     /// All of them.
-    pub const WHOLE: Ends = Ends { front: u32::MAX, back: 0, strips: Strips::None };
+    pub const WHOLE: Ends = Ends { front: u32::MAX, back: 0 };
 
-    /// Where these are among `count` bytes. Ends that meet are one.
-    fn places(self, count: usize) -> impl Iterator<Item = Range<usize>> {
+    /// Where the two ends are among `count` bytes. Ends that meet are one.
+    fn places(self, count: usize) -> [Range<usize>; 2] {
         let front = count.min(self.front as usize);
         let back = front.max(count.saturating_sub(self.back as usize));
-        [0..front, back..count].into_iter().chain(self.strips.places(count))
+        [0..front, back..count]
     }
 }
 
@@ -194,7 +163,7 @@ pub unsafe fn compare(c: &FIFO, rust: &FIFO) -> Verdict {
     unsafe { compare_ends(c, rust, u32::MAX, Ends::WHOLE) }
 }
 
-/// Compares the counters of two FIFOs, and these of their first `bytes` unread bytes.
+/// Compares the counters of two FIFOs, and the ends of their first `bytes` unread bytes.
 ///
 /// # Safety
 /// Both are whole.
@@ -207,10 +176,11 @@ pub unsafe fn compare_ends(c: &FIFO, rust: &FIFO, bytes: u32, ends: Ends) -> Ver
     let count = c.size.min(bytes) as usize;
     // SAFETY: the unread bytes of a whole FIFO lie in its block from `pos` on, and both have as many.
     let [c, rust] = [c, rust].map(|fifo| unsafe { unread(fifo) });
-    let Some(differs) = ends.places(count).find(|place| c[place.clone()] != rust[place.clone()]) else {
+    let places = ends.places(count);
+    if places.iter().all(|place| c[place.clone()] == rust[place.clone()]) {
         return Ok(());
-    };
-    let first = differs.into_iter().find(|&at| c[at] != rust[at]).unwrap_or(count);
+    }
+    let first = places.into_iter().flatten().find(|&at| c[at] != rust[at]).unwrap_or(count);
     let shape = Shape::Bytes(count);
     Err(Difference::new(Kind::Bytes, shape, shape).lengths(count, count).at(first))
 }
